@@ -1,0 +1,1 @@
+"""Fixtures for the whole suite. Tests mirror the package: tests/<package>/test_<module>.py."""

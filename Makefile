@@ -42,9 +42,9 @@ $(DEV_STAMP): $(RUNTIME_STAMP)
 run: venv ## Run a demo gateway on this machine, its state in ./var
 	$(BIN)/gatepost serve --demo --state ./var
 
-test: unit system cover ## Run all tests, then the coverage check
+test: dev system-deps unit system cover ## Run all tests, then the coverage check
 
-unit: dev system-deps ## Run the tests that need no running service
+unit: dev ## Run the tests that need no running service
 	$(BIN)/pytest -n 2 -m "not system" --cov --cov-report=
 
 system: dev system-deps ## Run the tests that start the real service against real peers, one by one

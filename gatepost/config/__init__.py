@@ -1,0 +1,1 @@
+"""Configuration as a value: one document, checked whole, kept in numbered revisions."""

@@ -1,0 +1,257 @@
+"""The configuration document (docs/configuration.md): its fields, their types and every default.
+
+The document is a frozen value. Names here are the interface that files, console, API and web share; an unknown field is
+refused. A default stands here and nowhere else. What needs more than one field to judge (a name that must exist, a key
+that must match) is judged in `config.check`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Size = int | str  # octets, or a number with the suffix k, M or G (binary multiples): "10M"; see `size_in_octets`
+InboundTls = Literal["no", "preferred", "required", "preferred-verify", "required-verify"]
+OutboundTls = Literal["no", "preferred", "required", "preferred-verify", "required-verify", "required-verify-hosted"]
+Behavior = Literal["accept", "relay", "reject", "tcprefuse", "continue"]
+TlsVersion = Literal["TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
+UNLIMITED = -1
+
+
+def _list(*items: Any) -> Any:
+    """A default that is a list: msgspec wants it made anew for each value."""
+    return msgspec.field(default_factory=lambda: list(items))
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
+    """Common ground of every table in the document."""
+
+
+class Gateway(_Document):
+    """The gateway as a whole."""
+
+    hostname: str = "localhost.localdomain"
+    """Name in the banner, in EHLO, in Received and Message-ID fields."""
+    postmaster: str = ""
+    """Mailbox for notices; empty: postmaster@hostname."""
+    dns_servers: list[str] = []
+    """`address` or `address:port` of validating resolvers; empty: those of /etc/resolv.conf."""
+    records_retention_days: int = 30
+    """Records older than this are removed; 0 keeps them for ever."""
+    min_free_space: Size = "100M"
+    """Below this much free space on the spool's disk new mail is answered 452 #4.3.1."""
+    max_header_size: Size = "256k"
+    """Octets of one message's header section; more is refused 552 #5.3.4."""
+    max_header_lines: int = 2000
+    """Lines of one message's header section; more is refused 552 #5.3.4."""
+    max_line_length: Size = "1M"
+    """Octets of one text line with its CR LF; longer is refused 554. RFC 5321 4.5.3.1.6 only promises 1,000."""
+    max_hops: int = 100
+    """Received fields in a message; that many or more is a loop: 554 Too many hops (RFC 5321 6.3)."""
+    unsuccessful_connection_timeout: int = 300
+    """Seconds a public session may last without injecting one message."""
+    connection_time_limit: int = 900
+    """Seconds any inbound session may last; from 80 % of it the next transaction is answered 421."""
+    command_timeout: int = 300
+    """Seconds to wait for the next command or block of mail data (RFC 5321 4.5.3.2)."""
+    tls_handshake_timeout: int = 30
+    """Seconds for a whole TLS handshake."""
+    metrics_address: str = ""
+    """`address:port` where Prometheus may fetch /metrics; empty: not served."""
+
+
+class Certificate(_Document):
+    """A certificate chain and its private key, both PEM."""
+
+    certificate: str
+    private_key: str
+
+
+class TlsProfile(_Document):
+    """Which TLS a side of a connection is ready to speak."""
+
+    methods: list[TlsVersion] = _list("TLSv1.2", "TLSv1.3")
+    """Protocol versions, contiguous."""
+    ciphers: str = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
+    """OpenSSL cipher string for TLS 1.2 and older."""
+    suites: list[str] = _list("TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256")
+    """TLS 1.3 suites by IANA name, most wanted first."""
+    groups: list[str] = _list("X25519MLKEM768", "X25519", "P-256", "P-384")
+    """Key exchange groups, most wanted first."""
+    cipher_order: Literal["server", "client"] = "server"
+    """Whose preference decides; outbound profiles only order their own offer."""
+
+
+class AddressList(_Document):
+    """Envelope addresses: `user@example.com`, `user@`, `@example.com`, `@.example.com`, `@[192.0.2.1]`."""
+
+    addresses: list[str] = []
+    description: str = ""
+
+
+class PolicyFields(_Document):
+    """The fields of a mail flow policy; None means: as in the listener's Default Policy Parameters."""
+
+    tls: InboundTls | None = None
+    tls_profile: str | None = None
+    tls_mandatory_senders: str | None = None
+    """Name of an address list; with tls = preferred these senders must encrypt. Empty string: none."""
+    tls_peer_names: list[str] | None = None
+    """With -verify: DNS names of which the client certificate must carry one; empty: any valid chain."""
+    max_messages_per_connection: int | None = None
+    max_recipients_per_message: int | None = None
+    max_message_size: Size | None = None
+    max_connections_per_host: int | None = None
+    max_recipients_per_hour: int | None = None
+
+
+class DefaultPolicy(_Document):
+    """Default Policy Parameters of a listener: the same fields as `PolicyFields`, all of them given."""
+
+    tls: InboundTls = "no"
+    tls_profile: str = "inbound"
+    tls_mandatory_senders: str = ""
+    tls_peer_names: list[str] = []
+    max_messages_per_connection: int = 1000
+    max_recipients_per_message: int = 1000
+    max_message_size: Size = "100M"
+    max_connections_per_host: int = 1000
+    max_recipients_per_hour: int = UNLIMITED
+
+
+class MailFlowPolicy(PolicyFields):
+    """What the hosts of a sender group get."""
+
+    behavior: Behavior = "accept"
+
+
+class SenderGroup(_Document):
+    """One row of the Host Access Table."""
+
+    name: str
+    senders: list[str] = []
+    policy: str
+    """Name of a policy of this listener, or one of the bare behaviours in capitals: ACCEPT RELAY REJECT TCPREFUSE CONTINUE."""
+    comment: str = ""
+
+
+class Recipient(_Document):
+    """One row of the Recipient Access Table."""
+
+    match: str
+    """`user@example.com`, `example.com`, `.example.com`, `user@`, `[192.0.2.1]`, or ALL."""
+    action: Literal["accept", "reject"] = "accept"
+
+
+class Listener(_Document):
+    """An SMTP service on one address and port."""
+
+    type: Literal["public", "private"] = "public"
+    address: str = "0.0.0.0"
+    port: int = 25
+    interface: str = ""
+    """Name of the IP interface as the log shows it; empty: the listener's own name."""
+    certificates: list[str] = []
+    max_concurrency: int = 1000
+    tcp_queue: int = 50
+    default_domain: str = ""
+    """Completes an address without domain; empty: such addresses are refused."""
+    bounce_profile: str = "Default"
+    bare_line_endings: Literal["refuse", "repair"] = "refuse"
+    default_policy: DefaultPolicy = DefaultPolicy()
+    policies: dict[str, MailFlowPolicy] = {}
+    sender_groups: list[SenderGroup] = []
+    """Evaluated top to bottom, first match decides. A host that no group holds gets the ALL row."""
+    all_hosts: str = ""
+    """Policy (or bare behaviour) of the ALL row; empty: ACCEPT on a public listener, REJECT on a private one."""
+    recipients: list[Recipient] = []
+
+
+class RecipientRate(_Document):
+    """A number of recipients in a number of minutes."""
+
+    recipients: int
+    minutes: int = 60
+
+
+class DestinationControl(_Document):
+    """How mail to one destination domain is delivered; None means: as in `default_destination`."""
+
+    tls: OutboundTls | None = None
+    tls_profile: str | None = None
+    dane: Literal["none", "opportunistic", "mandatory"] | None = None
+    mta_sts: Literal["none", "testing", "enforce-as-published"] | None = None
+    max_connections: int | None = None
+    max_messages_per_connection: int | None = None
+    recipients_per_minutes: RecipientRate | None = None
+    bounce_profile: str | None = None
+
+
+class DefaultDestination(_Document):
+    """What a destination without an entry of its own gets."""
+
+    tls: OutboundTls = "preferred"
+    tls_profile: str = "outbound"
+    dane: Literal["none", "opportunistic", "mandatory"] = "none"
+    mta_sts: Literal["none", "testing", "enforce-as-published"] = "none"
+    max_connections: int = 500
+    max_messages_per_connection: int = 50
+    recipients_per_minutes: RecipientRate | None = None
+    bounce_profile: str = "Default"
+    certificate: str = ""
+    """Name of the client certificate for all outbound TLS; empty: none is sent."""
+
+
+class BounceProfile(_Document):
+    """How long and how often delivery is tried (asyncos.md 11.3)."""
+
+    max_retries: int = 100
+    max_age: int = 259200
+    """Seconds in the queue before a soft bounce becomes hard."""
+    initial_wait: int = 60
+    """Seconds before the first retry; each further wait doubles."""
+    max_wait: int = 3600
+    """Seconds; cap of the wait."""
+
+
+class Config(_Document):
+    """The whole document."""
+
+    gateway: Gateway = Gateway()
+    certificates: dict[str, Certificate] = {}
+    tls_profiles: dict[str, TlsProfile] = {}
+    """The three built-in ones, gui, inbound and outbound, exist with the defaults when they are not named."""
+    address_lists: dict[str, AddressList] = {}
+    listeners: dict[str, Listener] = {}
+    destinations: dict[str, DestinationControl] = {}
+    default_destination: DefaultDestination = DefaultDestination()
+    routes: dict[str, list[str]] = {}
+    bounce_profiles: dict[str, BounceProfile] = {}
+    """`Default` exists with the defaults when it is not named."""
+
+
+BUILTIN_PROFILES = ("gui", "inbound", "outbound")
+BARE_BEHAVIORS = ("ACCEPT", "RELAY", "REJECT", "TCPREFUSE", "CONTINUE")
+
+
+def size_in_octets(size: Size) -> int:
+    """Read a `Size`; raises ValueError for anything but a whole number with an optional k, M or G."""
+    if isinstance(size, int):
+        return size
+    text = size.strip()
+    factor = {"k": 1024, "m": 1024**2, "g": 1024**3}.get(text[-1:].lower())
+    digits = text[:-1] if factor else text
+    if not digits.isdigit():
+        raise ValueError(f"{size!r} is not a size: write octets, or a number with k, M or G, such as 10M")
+    return int(digits) * (factor or 1)
+
+
+def tls_profile(config: Config, name: str) -> TlsProfile | None:
+    """Return the named profile, a built-in one with its defaults where the document leaves it out."""
+    return config.tls_profiles.get(name) or (TlsProfile() if name in BUILTIN_PROFILES else None)
+
+
+def bounce_profile(config: Config, name: str) -> BounceProfile | None:
+    """Return the named bounce profile, `Default` with its defaults where the document leaves it out."""
+    return config.bounce_profiles.get(name) or (BounceProfile() if name == "Default" else None)

@@ -1,0 +1,1 @@
+"""Every operator verb once, and the faces that show them: command line, console, API, web."""

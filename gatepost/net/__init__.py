@@ -1,0 +1,1 @@
+"""The only code that awaits the network: connections, DNS, HTTPS."""

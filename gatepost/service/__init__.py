@@ -1,0 +1,1 @@
+"""The processes: master, workers, the control socket between them, the limits ledger."""

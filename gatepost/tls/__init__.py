@@ -1,0 +1,1 @@
+"""TLS without sockets: the engine over memory BIOs, contexts, the ClientHello, certificates and identities."""

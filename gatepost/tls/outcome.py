@@ -1,0 +1,50 @@
+"""What a handshake came to, as a value for policy, log and records."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a client offered in its ClientHello (RFC 8446 4.1.2), by registered name, in the client's order."""
+
+    versions: tuple[str, ...] = ()
+    """`TLSv1.0` … `TLSv1.3`, `SSLv3`; unknown ones as `0x7a7a`."""
+    suites: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    key_shares: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
+    server_name: str = ""
+    alpn: tuple[str, ...] = ()
+
+
+class PeerCertificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a peer's certificate says."""
+
+    subject: str = ""
+    common_name: str = ""
+    dns_names: tuple[str, ...] = ()
+    issuer: str = ""
+    serial: str = ""
+    not_before: float = 0.0
+    not_after: float = 0.0
+    fingerprint: str = ""
+    """SHA-256 of the DER, lower-case hexadecimal."""
+
+
+class TlsOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A handshake that succeeded."""
+
+    protocol: str
+    """`TLSv1.2`, …"""
+    cipher: str
+    """OpenSSL name of the suite."""
+    group: str = ""
+    """Key exchange group, where the library tells."""
+    bits: int = 0
+    chain_ok: bool = False
+    """A certificate was shown and its chain, dates and purpose verified."""
+    chain_error: str = ""
+    """Why it did not verify (`certificate has expired`, `self-signed certificate`); empty when fine or none was asked for."""
+    peer: PeerCertificate | None = None
+    """None: the peer showed no certificate (or, in a client role, never)."""

@@ -25,10 +25,10 @@ def _list(*items: Any) -> Any:
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Common ground of every table in the document (msgspec hands these options down, but not `kw_only`)."""
+    """Common ground of every table in the document; msgspec hands `forbid_unknown_fields` down to all of them."""
 
 
-class Gateway(_Document, kw_only=True):
+class Gateway(_Document, frozen=True, kw_only=True):
     """The gateway as a whole."""
 
     hostname: str = "localhost.localdomain"
@@ -61,14 +61,14 @@ class Gateway(_Document, kw_only=True):
     """`address:port` where Prometheus may fetch /metrics; empty: not served."""
 
 
-class Certificate(_Document, kw_only=True):
+class Certificate(_Document, frozen=True, kw_only=True):
     """A certificate chain and its private key, both PEM."""
 
     certificate: str
     private_key: str
 
 
-class TlsProfile(_Document, kw_only=True):
+class TlsProfile(_Document, frozen=True, kw_only=True):
     """Which TLS a side of a connection is ready to speak."""
 
     methods: list[TlsVersion] = _list("TLSv1.2", "TLSv1.3")
@@ -83,14 +83,14 @@ class TlsProfile(_Document, kw_only=True):
     """Whose preference decides; outbound profiles only order their own offer."""
 
 
-class AddressList(_Document, kw_only=True):
+class AddressList(_Document, frozen=True, kw_only=True):
     """Envelope addresses: `user@example.com`, `user@`, `@example.com`, `@.example.com`, `@[192.0.2.1]`."""
 
     addresses: list[str] = []
     description: str = ""
 
 
-class PolicyFields(_Document, kw_only=True):
+class PolicyFields(_Document, frozen=True, kw_only=True):
     """The fields of a mail flow policy; None means: as in the listener's Default Policy Parameters."""
 
     tls: InboundTls | None = None
@@ -106,7 +106,7 @@ class PolicyFields(_Document, kw_only=True):
     max_recipients_per_hour: int | None = None
 
 
-class DefaultPolicy(_Document, kw_only=True):
+class DefaultPolicy(_Document, frozen=True, kw_only=True):
     """Default Policy Parameters of a listener: the same fields as `PolicyFields`, all of them given."""
 
     tls: InboundTls = "no"
@@ -120,13 +120,13 @@ class DefaultPolicy(_Document, kw_only=True):
     max_recipients_per_hour: int = UNLIMITED
 
 
-class MailFlowPolicy(PolicyFields, kw_only=True):
+class MailFlowPolicy(PolicyFields, frozen=True, kw_only=True):
     """What the hosts of a sender group get."""
 
     behavior: Behavior = "accept"
 
 
-class SenderGroup(_Document, kw_only=True):
+class SenderGroup(_Document, frozen=True, kw_only=True):
     """One row of the Host Access Table."""
 
     name: str
@@ -136,7 +136,7 @@ class SenderGroup(_Document, kw_only=True):
     comment: str = ""
 
 
-class Recipient(_Document, kw_only=True):
+class Recipient(_Document, frozen=True, kw_only=True):
     """One row of the Recipient Access Table."""
 
     match: str
@@ -144,7 +144,7 @@ class Recipient(_Document, kw_only=True):
     action: Literal["accept", "reject"] = "accept"
 
 
-class Listener(_Document, kw_only=True):
+class Listener(_Document, frozen=True, kw_only=True):
     """An SMTP service on one address and port."""
 
     type: Literal["public", "private"] = "public"
@@ -168,14 +168,14 @@ class Listener(_Document, kw_only=True):
     recipients: list[Recipient] = []
 
 
-class RecipientRate(_Document, kw_only=True):
+class RecipientRate(_Document, frozen=True, kw_only=True):
     """A number of recipients in a number of minutes."""
 
     recipients: int
     minutes: int = 60
 
 
-class DestinationControl(_Document, kw_only=True):
+class DestinationControl(_Document, frozen=True, kw_only=True):
     """How mail to one destination domain is delivered; None means: as in `default_destination`."""
 
     tls: OutboundTls | None = None
@@ -188,7 +188,7 @@ class DestinationControl(_Document, kw_only=True):
     bounce_profile: str | None = None
 
 
-class DefaultDestination(_Document, kw_only=True):
+class DefaultDestination(_Document, frozen=True, kw_only=True):
     """What a destination without an entry of its own gets."""
 
     tls: OutboundTls = "preferred"
@@ -203,7 +203,7 @@ class DefaultDestination(_Document, kw_only=True):
     """Name of the client certificate for all outbound TLS; empty: none is sent."""
 
 
-class BounceProfile(_Document, kw_only=True):
+class BounceProfile(_Document, frozen=True, kw_only=True):
     """How long and how often delivery is tried (asyncos.md 11.3)."""
 
     max_retries: int = 100
@@ -215,7 +215,7 @@ class BounceProfile(_Document, kw_only=True):
     """Seconds; cap of the wait."""
 
 
-class Config(_Document, kw_only=True):
+class Config(_Document, frozen=True, kw_only=True):
     """The whole document."""
 
     gateway: Gateway = Gateway()

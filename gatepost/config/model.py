@@ -132,7 +132,7 @@ class SenderGroup(_Document, frozen=True, kw_only=True):
     name: str
     senders: list[str] = []
     policy: str
-    """Name of a policy of this listener, or one of the bare behaviours in capitals: ACCEPT RELAY REJECT TCPREFUSE CONTINUE."""
+    """Name of a policy of this listener, or a bare behaviour in capitals: ACCEPT RELAY REJECT TCPREFUSE CONTINUE."""
     comment: str = ""
 
 

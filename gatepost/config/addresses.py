@@ -1,4 +1,4 @@
-"""Patterns of envelope addresses: rows of the Recipient Access Table and entries of address lists (asyncos.md 11.2, 3).
+"""Patterns of envelope addresses: rows of the Recipient Access Table and entries of address lists.
 
 Both languages say the same with another spelling (`example.com` in the table is `@example.com` in a list), so both are
 read into one value. Nothing here matches: `policy.recipients` compiles the patterns.

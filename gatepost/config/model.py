@@ -204,7 +204,7 @@ class DefaultDestination(_Document, frozen=True, kw_only=True):
 
 
 class BounceProfile(_Document, frozen=True, kw_only=True):
-    """How long and how often delivery is tried (asyncos.md 11.3)."""
+    """How long and how often delivery is tried."""
 
     max_retries: int = 100
     max_age: int = 259200
@@ -231,6 +231,8 @@ class Config(_Document, frozen=True, kw_only=True):
     """`Default` exists with the defaults when it is not named."""
 
 
+ROW_NAMES: dict[type, str] = {SenderGroup: "name", Recipient: "match"}
+"""Tables that stand in lists, and the field that names a row in a path."""
 BUILTIN_PROFILES = ("gui", "inbound", "outbound")
 BARE_BEHAVIORS = ("ACCEPT", "RELAY", "REJECT", "TCPREFUSE", "CONTINUE")
 
@@ -242,7 +244,7 @@ def size_in_octets(size: Size) -> int:
     text = size.strip()
     factor = {"k": 1024, "m": 1024**2, "g": 1024**3}.get(text[-1:].lower())
     digits = text[:-1] if factor else text
-    if not digits.isdigit():
+    if not (digits.isascii() and digits.isdigit()):
         raise ValueError(f"{size!r} is not a size: write octets, or a number with k, M or G, such as 10M")
     return int(digits) * (factor or 1)
 

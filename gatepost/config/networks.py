@@ -1,4 +1,4 @@
-"""IP addresses, partial addresses, ranges and networks, each reduced to one range of whole numbers (asyncos.md 2.2).
+"""IP addresses, partial addresses, ranges and networks in the forms of AsyncOS, each reduced to a range of whole numbers.
 
 No form of address is looked up or compared here: `policy.access` compiles the ranges. Plain IPv4 is read without
 `ipaddress`, which takes ten times as long: a table may hold a hundred thousand members.

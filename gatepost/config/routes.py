@@ -35,7 +35,7 @@ class RouteHost(msgspec.Struct, frozen=True):
     is_address: bool
     port: int = SMTP_PORT
     priority: int = 0
-    """0 is tried first; hosts of equal priority take turns (asyncos.md 11.4)."""
+    """0 is tried first; hosts of equal priority take turns as in AsyncOS."""
 
 
 Route = Special | tuple[RouteHost, ...]

@@ -1,4 +1,4 @@
-"""Members of sender groups: the left side of the Host Access Table (asyncos.md 2.2).
+"""Members of sender groups: the left side of the Host Access Table, in the forms of AsyncOS.
 
 A member is read into one of five values. Reputation scores, network owners and countries are named and refused: they
 need a service that Gatepost does not ask.
@@ -24,7 +24,7 @@ class HostName(msgspec.Struct, frozen=True):
 
 
 class HostsBelow(msgspec.Struct, frozen=True):
-    """Every host with a verified name below `domain`, but not `domain` itself (asyncos.md 2.2, last line)."""
+    """Every host with a verified name below `domain`, but not `domain` itself."""
 
     domain: str
     """Lower case, without the dot in front."""
@@ -37,7 +37,7 @@ class DnsList(msgspec.Struct, frozen=True):
 
 
 class HostStatus(msgspec.Struct, frozen=True):
-    """Every host whose double lookup ended so (asyncos.md 2.4)."""
+    """Every host whose double lookup ended so."""
 
     status: HostCondition
 

@@ -43,6 +43,8 @@ class Content(msgspec.Struct, frozen=True):
     octets: bytes = b""
     path: str = ""
     """File that holds them when they are not in memory; empty: `octets` does."""
+    checksum: int = 0
+    """CRC-32 of the file's octets, taken as they were written; of those in memory the spool takes it itself."""
 
 
 class Message(msgspec.Struct, frozen=True):

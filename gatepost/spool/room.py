@@ -1,0 +1,64 @@
+"""Room on the disk: the free-space floor, and a reserve that is given up so that mail can still leave a full disk.
+
+When a disk is full, deletes fail as inserts do, and a delivered message that cannot be ticked off goes out again and again.
+So the shard keeps a few megabytes of real blocks and releases them then. Never deletes anything but its own reserve.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+RESERVE = 4 << 20
+
+
+class Floor(msgspec.Struct, frozen=True):
+    """What must stay free on the spool's file system; below it no new mail is accepted."""
+
+    space: int = 64 << 20
+    """Octets."""
+    inodes: int = 100
+    """File entries, on file systems that have a fixed number of them."""
+
+
+class Room:
+    """Knows whether there is room for new mail, and holds the reserve."""
+
+    def __init__(self, directory: Path, floor: Floor, reserve: Path) -> None:
+        self._directory = directory
+        self._floor = floor
+        self._reserve = reserve
+
+    def lack(self) -> str:
+        """Say what is lacking, in one sentence; empty when there is room."""
+        state = os.statvfs(self._directory)
+        space = state.f_bavail * state.f_frsize
+        if space < self._floor.space:
+            return f"{self._directory} has {space >> 10} KiB free, less than the floor of {self._floor.space >> 10} KiB"
+        # f_files is 0 where inodes are made on demand (btrfs)
+        if state.f_files and state.f_favail < self._floor.inodes:
+            return f"{self._directory} has {state.f_favail} inodes free, less than the floor of {self._floor.inodes}"
+        return ""
+
+    def hold(self) -> bool:
+        """Take the reserve if it is not held; False when the disk does not give it."""
+        try:
+            descriptor = os.open(self._reserve, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                if os.fstat(descriptor).st_size < RESERVE:
+                    os.posix_fallocate(descriptor, 0, RESERVE)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            self.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give the reserve back to the file system."""
+        try:
+            os.unlink(self._reserve)
+        except OSError:
+            pass  # there was none: then there is nothing to gain

@@ -1,0 +1,117 @@
+"""The tables of a shard, and opening its database file.
+
+`recipient` has rows only for recipients that differ from freshly queued, so mail that flows straight through writes one row
+and deletes one. Never repairs and never deletes: a file that cannot be used is named in a StateError.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+
+from gatepost.errors import StateError
+from gatepost.spool.layout import Layout
+
+VERSION = 1
+APPLICATION = 0x47504F53
+"""SQLite's application_id: "GPOS"."""
+PAGE_SIZE = 8192
+CHECK_SECONDS = 2.0
+
+TABLES = """
+CREATE TABLE message (
+    mid INTEGER PRIMARY KEY,
+    fresh INTEGER NOT NULL,         -- 1: some recipient has no row in `recipient`, it was never tried
+    recipients INTEGER NOT NULL,    -- how many the envelope names, kept aside in case the envelope is damaged
+    envelope_sum INTEGER NOT NULL,  -- CRC-32: SQLite does not notice a flipped bit inside a value
+    content_sum INTEGER NOT NULL,
+    envelope BLOB NOT NULL,
+    content BLOB                    -- NULL: the content is the body file of that MID
+);
+CREATE INDEX message_fresh ON message (fresh, mid, recipients);
+CREATE TABLE recipient (
+    mid INTEGER NOT NULL,
+    rid INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    due REAL NOT NULL,
+    attempts INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    PRIMARY KEY (mid, rid)
+) WITHOUT ROWID;
+CREATE INDEX recipient_due ON recipient (due) WHERE status = 1;
+CREATE INDEX recipient_queue ON recipient (destination, status, due);
+"""
+
+
+def connect(layout: Layout) -> sqlite3.Connection:
+    """Open the shard's database, making its tables when it is new; StateError when it is damaged or of a newer version."""
+    connection = sqlite3.connect(
+        layout.database, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=10
+    )
+    try:
+        _set_up(connection)
+        _check(connection, layout)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise StateError(f"{layout.database} is damaged or cannot be used, it was left as it is: {error}") from error
+    except StateError:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_reader(layout: Layout) -> sqlite3.Connection:
+    """Open a second connection that only reads; in WAL mode it neither waits for the writer nor holds it up."""
+    connection = sqlite3.connect(layout.database, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.execute("PRAGMA query_only = 1")
+    connection.execute("PRAGMA cache_size = -8192")
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    """Set what holds for the connection, and make the tables."""
+    connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    # one fdatasync of the WAL for each commit, and none is ever left out
+    connection.execute("PRAGMA synchronous = FULL")
+    # the writer checkpoints itself, after it has answered those who wait
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    # freed pages need not be overwritten with zeros: twice the writing for a secret that was in the WAL anyway
+    connection.execute("PRAGMA secure_delete = OFF")
+    connection.execute("PRAGMA cache_size = -8192")
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+        )
+
+
+def _check(connection: sqlite3.Connection, layout: Layout) -> None:
+    """Refuse a file that is not ours, is newer than this code, or whose pages do not hang together."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        raise StateError(f"{layout.database} is not a Gatepost spool; it was left as it is")
+    if version > VERSION:
+        raise StateError(
+            f"{layout.database} was written by a newer Gatepost (version {version}, this one knows {VERSION}); "
+            "start that one, or empty the spool with it first"
+        )
+    finding = quick_check(connection)
+    if finding:
+        raise StateError(f"{layout.database} is damaged, it was left as it is: {finding}")
+
+
+def quick_check(connection: sqlite3.Connection) -> str:
+    """Look for damage for at most CHECK_SECONDS, so that a large spool still starts at once; return the first finding."""
+    timer = threading.Timer(CHECK_SECONDS, connection.interrupt)
+    timer.start()
+    try:
+        finding = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return ""
+    finally:
+        timer.cancel()
+        timer.join()
+    return "" if finding in ("ok", "interrupted") else finding

@@ -1,0 +1,251 @@
+"""The writer of a shard: one thread that commits what waits, in groups, and answers each group with one call to the loop.
+
+The loop collects operations during one turn and hands them over together; the thread takes all that waits, runs it as one
+transaction, and only when COMMIT has synced does a caller hear of it. What cannot be written is said, never kept back for
+later: a group whose sync failed is answered with a fault, and the shard takes nothing more until it is opened anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections import deque
+from queue import Empty, SimpleQueue
+
+from gatepost.errors import SpoolFull, SpoolSick, StateError
+from gatepost.spool import batch as batches
+from gatepost.spool.batch import Operation
+from gatepost.spool.faults import Fault, classify
+from gatepost.spool.layout import Layout
+from gatepost.spool.room import Room
+
+MAX_OPERATIONS = 256
+MAX_OCTETS = 8 << 20
+"""Bounds of one group: later callers should not wait for the writing of megabytes before them."""
+MAX_WAITING = 2000
+MAX_WAITING_OCTETS = 64 << 20
+"""Beyond these a commit is refused at once: the disk is slow, and memory is not where mail belongs."""
+CHECKPOINT_OCTETS = 16 << 20
+ROOM_SECONDS = 1.0
+
+
+class Writer:
+    """Owns the writing connection; its attributes are set by its thread and may be read by any."""
+
+    def __init__(self, connection: sqlite3.Connection, layout: Layout, room: Room, bodies: set[int]) -> None:
+        self._connection = connection
+        self._layout = layout
+        self._room = room
+        self.bodies = bodies
+        """MIDs whose body file belongs to a message that is in the spool, or on its way in."""
+        self.sick = ""
+        self.lack = room.lack() if room.hold() else "there is no room for the spool's reserve"
+        self.messages = 0
+        self.recipients = 0
+        self.waiting = 0
+        self.waiting_octets = 0
+        self._collected: list[Operation] = []
+        self._queue: SimpleQueue[list[Operation] | None] = SimpleQueue()
+        self._taken: deque[Operation] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._looked = 0.0
+        self._written = 0
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=f"spool-{layout.shard}", daemon=True)
+
+    def start(self) -> None:
+        """Begin; counters are set by now."""
+        self._thread.start()
+
+    # --- called in the loop
+
+    def submit(self, operation: Operation) -> None:
+        """Take an operation; all that one turn of the loop brings goes to the thread in one piece."""
+        if self._closing:
+            raise SpoolSick(f"spool shard {self._layout.shard} is closed")
+        collected = self._collected
+        if not collected:
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._hand_over)
+        collected.append(operation)
+        if operation.row is not None and operation.row[6] is None:
+            self.bodies.add(operation.row[0])  # from here on the body file is the spool's
+        self.waiting += 1
+        self.waiting_octets += operation.octets
+
+    def _hand_over(self) -> None:
+        if self._collected:
+            collected, self._collected = self._collected, []
+            self._queue.put(collected)
+
+    def _resolve(self, group: list[Operation]) -> None:
+        """Answer all callers of a group."""
+        self.waiting -= len(group)
+        for operation in group:
+            self.waiting_octets -= operation.octets
+            done = operation.done
+            if done is None or done.done():
+                continue  # nobody waits, or the session that did was cancelled
+            if operation.error is None:
+                done.set_result(operation.result)
+            else:
+                done.set_exception(operation.error)
+
+    def close(self) -> None:
+        """Take nothing more; the thread writes what it has and ends."""
+        if not self._closing:
+            self._closing = True
+            self._hand_over()
+            self._queue.put(None)
+
+    def join(self) -> None:
+        """Wait for the thread's end, then checkpoint and close."""
+        self._thread.join()
+        if not self.sick:
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error:
+                pass  # the WAL holds everything, the next start reads it
+        self._connection.close()
+
+    # --- the thread
+
+    def _run(self) -> None:
+        while (group := self._take()) is not None:
+            if time.monotonic() - self._looked >= ROOM_SECONDS:
+                self._look()
+            if group:
+                self._commit(group)
+                self._report(group)
+                self._tidy(group)
+
+    def _take(self) -> list[Operation] | None:
+        """Return what waits, up to the bounds of a group; empty after a while of nothing; None when closed."""
+        taken = self._taken
+        try:
+            while True:
+                part = self._queue.get(not taken, None if taken else ROOM_SECONDS)
+                if part is None:
+                    self._queue.put(None)  # to be seen again when all before it is written
+                    if taken:
+                        break
+                    return None
+                taken.extend(part)
+        except Empty:
+            pass
+        group: list[Operation] = []
+        octets = 0
+        while taken and len(group) < MAX_OPERATIONS and octets < MAX_OCTETS:
+            operation = taken.popleft()
+            octets += operation.octets
+            group.append(operation)
+        self._written += octets + (len(group) << 10)
+        return group
+
+    def _look(self) -> None:
+        """See whether there is room; a reserve that was given up is taken back first."""
+        self._looked = time.monotonic()
+        try:
+            lack = self._room.lack()
+            if not lack and not self._room.hold():
+                lack = "there is no room for the spool's reserve"
+        except OSError as error:
+            lack = f"the spool's file system does not answer: {error}"
+        self.lack = lack
+
+    def _commit(self, group: list[Operation]) -> None:
+        """Write a group; afterwards each operation is durable or carries its error."""
+        if self.sick:
+            _fail(group, SpoolSick(self.sick))
+            return
+        try:
+            self._transact(group)
+        except Exception as error:  # whatever it is, callers wait for an answer
+            self._failed(group, error)
+
+    def _transact(self, group: list[Operation]) -> None:
+        try:
+            self.messages += batches.run(self._connection, group)
+        except Exception:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        for operation in group:
+            self.recipients += operation.inserts - operation.finals
+
+    def _failed(self, group: list[Operation], error: Exception) -> None:
+        match classify(error):
+            case Fault.FULL:
+                self._make_room(group, error)
+            case Fault.SICK:
+                self._fall_sick(group, f"{self._layout.database} cannot be written: {error}")
+            case Fault.DAMAGED:
+                self._layout.mark_suspect(str(error))
+                self._fall_sick(group, f"{self._layout.database} is damaged: {error}")
+            case Fault.OWN if len(group) > 1:
+                for operation in group:
+                    self._commit([operation])
+            case Fault.OWN:
+                _fail(group, StateError(f"{self._layout.database} refused an entry: {error}"))
+
+    def _fall_sick(self, group: list[Operation], reason: str) -> None:
+        """Trust this connection no more: after a failed sync the kernel may hold back what it could not write."""
+        self.sick = reason
+        _fail(group, SpoolSick(reason))
+
+    def _make_room(self, group: list[Operation], error: Exception) -> None:
+        """The disk is full: new mail is refused, and the reserve goes to what lets mail leave."""
+        self.lack = f"{self._layout.database} cannot grow: {error}"
+        self._room.release()
+        self._checkpoint()
+        _fail(group, SpoolFull(self.lack))
+        freeing = [operation for operation in group if operation.frees]
+        if freeing and not self.sick:
+            try:
+                self._transact(freeing)
+                _fail(freeing, None)
+            except Exception as again:
+                if classify(again) is not Fault.FULL:
+                    self._fall_sick(freeing, f"{self._layout.database} cannot be written: {again}")
+
+    def _report(self, group: list[Operation]) -> None:
+        if self._loop is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._resolve, group)
+            except RuntimeError:
+                pass  # the loop is closed: nobody waits any more
+
+    def _tidy(self, group: list[Operation]) -> None:
+        """Do what nobody waits for: body files of messages that left, and the checkpoint."""
+        for operation in group:
+            if operation.error is None:
+                if operation.finish in self.bodies:
+                    self._unlink(operation.finish)
+            elif isinstance(operation.error, SpoolFull) and operation.row is not None and operation.row[6] is None:
+                # rolled back for certain. After any other fault it may come back, and then needs its body
+                self._unlink(operation.row[0])
+        if self._written >= CHECKPOINT_OCTETS:
+            self._checkpoint()
+
+    def _unlink(self, mid: int) -> None:
+        self.bodies.discard(mid)
+        try:
+            self._layout.body(mid).unlink()
+        except OSError:
+            pass  # an orphan, which the next start removes
+
+    def _checkpoint(self) -> None:
+        """Copy the WAL into the database; when no reader is in it, the next commit starts it anew."""
+        self._written = 0
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            if classify(error) is not Fault.FULL:
+                self.sick = f"{self._layout.database} cannot be written: {error}"
+
+
+def _fail(group: list[Operation], error: Exception | None) -> None:
+    for operation in group:
+        operation.error = error

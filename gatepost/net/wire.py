@@ -15,7 +15,7 @@ import socket
 import struct
 from collections.abc import Callable, Coroutine
 
-from gatepost.errors import TlsFailure, WireClosed, WireTimeout
+from gatepost.errors import TlsFailure, WireClosed, WireError, WireTimeout
 from gatepost.tls.engine import TlsEngine
 from gatepost.tls.outcome import TlsOutcome
 
@@ -253,6 +253,11 @@ class Wire(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def interrupt(self, fault: WireError) -> None:
+        """Make the coroutine that waits on this wire, if any, raise `fault` now."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(fault)
 
     def _expired(self) -> None:
         self._timer = None

@@ -1,0 +1,49 @@
+"""The clocks that an inbound session is held to (asyncos.md section 1, global settings; RFC 5321 4.5.3.2).
+
+Three of them run at once: the next command or block of mail data, the first message of the session, the session as a whole.
+All are absolute: a client that sends an octet now and then moves none of them. Pure; the caller brings monotonic time.
+"""
+
+from __future__ import annotations
+
+from gatepost.smtp import reply
+from gatepost.smtp.reply import Reply
+
+NEARLY = 0.8
+"""Part of the whole time after which no new message is begun, so that none is cut in the middle."""
+
+
+class Clocks:
+    """Time left to one session, in seconds."""
+
+    def __init__(self, now: float, *, command: float, unsuccessful: float, total: float) -> None:
+        """`unsuccessful` of 0 switches that clock off (private listeners)."""
+        self._command = command
+        self._end = now + total
+        self._nearly = now + total * NEARLY
+        self._first_message = now + unsuccessful if unsuccessful else self._end
+        self._next = now + command
+
+    def progress(self, now: float) -> None:
+        """A whole command or a block of mail data came: the next one may take its full time."""
+        self._next = now + self._command
+
+    def message_accepted(self) -> None:
+        """The session has injected a message; from here only the other two clocks count."""
+        self._first_message = self._end
+
+    def left(self, now: float) -> float:
+        """Return how long the session may wait for octets."""
+        return min(self._next, self._first_message, self._end) - now
+
+    def refuses_message(self, now: float) -> bool:
+        """Whether it is too late to begin another message."""
+        return now >= self._nearly
+
+    def farewell(self, now: float) -> Reply:
+        """Return what to say when the time is up: the clock that ran out decides."""
+        if now >= self._end:
+            return reply.CONNECTION_TIME_EXCEEDED
+        if now >= self._first_message:
+            return reply.UNSUCCESSFUL_TIMEOUT
+        return reply.COMMAND_TIMEOUT

@@ -1,0 +1,80 @@
+"""The operator's verbs on one worker's queue, as the master forwards them. They only translate to scheduler and spool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gatepost.errors import ControlError
+from gatepost.outbound.scheduler import Scheduler
+from gatepost.records.journal import Journal
+from gatepost.spool.store import Spool
+
+LISTING = 1000
+"""Messages that one listing shows at most."""
+
+
+class QueueVerbs:
+    """Queue verbs of a worker."""
+
+    def __init__(self, spool: Spool, scheduler: Scheduler, journal: Journal) -> None:
+        self._spool, self._scheduler, self._journal = spool, scheduler, journal
+
+    def serve(self, verb: str, arguments: dict[str, Any]) -> Any:
+        """Answer a verb; ControlError for one that is not known."""
+        match verb:
+            case "queue_list":
+                return self._list(**arguments)
+            case "queue_show":
+                return self._show(arguments["mid"])
+            case "deliver_now":
+                return self._scheduler.deliver_now(**arguments)
+            case "bounce":
+                return self._scheduler.bounce(**arguments)
+            case "delete":
+                return self._scheduler.delete(**arguments)
+            case "suspend_delivery":
+                return self._scheduler.suspend()
+            case "resume_delivery":
+                return self._scheduler.resume()
+        raise ControlError(f"unknown verb {verb!r}")
+
+    async def _list(self, destination: str = "", limit: int = 100, offset: int = 0) -> dict[str, Any]:
+        destinations = await self._spool.by_destination()
+        entries = await self._spool.listing(destination=destination, limit=min(limit, LISTING), offset=offset)
+        return {
+            "destinations": [msgspec.to_builtins(count) for count in destinations],
+            "messages": [_shown(entry) for entry in entries],
+        }
+
+    async def _show(self, mid: int) -> dict[str, Any] | None:
+        entries = await self._spool.listing(mid=mid, limit=1)
+        return _shown(entries[0]) if entries else None
+
+
+def _shown(entry: Any) -> dict[str, Any]:
+    envelope = entry.envelope
+    states = {state.rid: state for state in entry.states}
+    return {
+        "mid": envelope.mid,
+        "received": envelope.received,
+        "reverse_path": envelope.reverse_path,
+        "size": envelope.size,
+        "subject": envelope.subject,
+        "listener": envelope.listener,
+        "recipients": [
+            {"rid": rid, "address": address, **_state(states.get(rid))} for rid, address in enumerate(envelope.recipients)
+        ],
+    }
+
+
+def _state(state: Any) -> dict[str, Any]:
+    if state is None:
+        return {"status": "queued", "due": 0, "attempts": 0, "detail": ""}
+    return {
+        "status": state.status.name.lower(),
+        "due": state.due,
+        "attempts": state.attempts,
+        "detail": state.detail,
+    }

@@ -1,4 +1,4 @@
-"""The facts that decisions are taken on, and the verdicts; each verdict says why, in words that are printed as they stand."""
+"""The facts that decisions are taken on, and the verdicts; each verdict says why, in words printed as they stand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from gatepost.config.model import Behavior, InboundTls, OutboundTls
+from gatepost.smtp.path import Path
 from gatepost.smtp.reply import Reply
 
 DnsStatus = Literal["verified", "nx.domain", "serv.fail", "not.double.verified"]
@@ -19,7 +20,7 @@ class Host(msgspec.Struct, frozen=True):
     name: str = ""
     """PTR name, lower case, no trailing dot; empty when there is none."""
     status: DnsStatus = "nx.domain"
-    """Outcome of the double lookup; the name counts for matching only when `verified` (asyncos.md 2.4)."""
+    """Outcome of the double lookup (PTR, then A or AAAA back to the address); the name counts only when `verified`."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +53,19 @@ class AccessVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """`198.51.100.7 is in 198.51.100.0/24 of sender group PARTNERS, policy PARTNER_TLS`"""
 
 
+class RecipientVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the RAT says of a recipient."""
+
+    accepted: bool
+    forward_path: Path
+    """The recipient as it is to be recorded: completed with a domain where it came without."""
+    entry: str
+    """The row that matched, as it stands in the table; `ALL`; empty on a listener without a RAT."""
+    reason: str
+    reply: Reply | None = None
+    """The refusal."""
+
+
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):
     """The TLS setting resolved for one next hop, or for one inbound session, and where it came from."""
 
@@ -71,11 +85,22 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True):
         return "verify" in self.setting
 
 
+class References(msgspec.Struct, frozen=True, kw_only=True):
+    """The names that a next hop's certificate may be held against."""
+
+    domain: str
+    """Domain of the recipients."""
+    host: str
+    """The MX host, or the SMTP route's host, that is connected to; an address where the route names one."""
+
+
 class TlsVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a connection may carry mail as it stands."""
 
     allowed: bool
     verified: bool
     reason: str
+    status: str = ""
+    """Enhanced status of a refusal (RFC 3463): 4.7.4 there is no TLS, 4.7.5 the TLS there is does not do."""
     reply: Reply | None = None
     """What an inbound peer is told when it is refused."""

@@ -1,0 +1,65 @@
+"""Starting real programs in tests and waiting on facts, never on time alone."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind((address, 0))
+        return int(sock.getsockname()[1])
+
+
+def wait_for(fact: Callable[[], T], what: str, timeout: float = 20.0) -> T:
+    """Return the first true value of `fact()`; AssertionError naming `what` when it does not come about."""
+    end = time.monotonic() + timeout
+    while True:
+        value = fact()
+        if value:
+            return value
+        assert time.monotonic() < end, f"did not come about within {timeout:g} s: {what}"
+        time.sleep(0.02)
+
+
+def listening(port: int, address: str = "127.0.0.1") -> bool:
+    """Whether something accepts connections there."""
+    with socket.socket() as sock:
+        sock.settimeout(1)
+        return sock.connect_ex((address, port)) == 0
+
+
+def run(*command: str, timeout: float = 60.0, input: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end and return what it printed; never raises for its exit status."""
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        input=input,
+        stdin=None if input is not None else subprocess.DEVNULL,
+    )
+
+
+@contextlib.contextmanager
+def running(*command: str, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server for the length of a with block; ended, then killed."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

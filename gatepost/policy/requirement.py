@@ -133,7 +133,9 @@ def _certificate_fault(outcome: TlsOutcome, owner: str, names: Sequence[str], se
         why = outcome.chain_error or "it was not verified"
         return f"certificate of {owner} is not valid: {why}; {setting} wants a valid one"
     if names and not identity.match(outcome.peer, names):
-        return f"certificate of {owner} is for {_listed(_carried(outcome.peer))}; {setting} wants {' or '.join(names)}"
+        return (
+            f"certificate of {owner} is for {_shown(identity.presented(outcome.peer))}; {setting} wants {' or '.join(names)}"
+        )
     return ""
 
 
@@ -141,14 +143,10 @@ def _peer(outcome: TlsOutcome) -> PeerCertificate:
     return outcome.peer or PeerCertificate()
 
 
-def _carried(peer: PeerCertificate) -> Sequence[str]:
-    """RFC 6125 6.4.4: the common name counts only where there is no DNS name."""
-    return peer.dns_names or ((peer.common_name,) if peer.common_name else ())
-
-
-def _listed(names: Sequence[str]) -> str:
+def _shown(names: Sequence[str]) -> str:
+    """List what a stranger's certificate says, fit for one line: it may hold ten thousand names, and control characters."""
     if not names:
         return "no DNS name"
-    shown = ", ".join(printable(name[:253]) for name in names[:_SHOWN_NAMES])
     more = len(names) - _SHOWN_NAMES
+    shown = ", ".join(printable(name[:253]) for name in names[:_SHOWN_NAMES])
     return f"{shown} and {more} more" if more > 0 else shown

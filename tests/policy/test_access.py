@@ -202,7 +202,12 @@ def test_every_field_left_open_is_inherited() -> None:
     policy = MailFlowPolicy(behavior="relay", tls="required", max_recipients_per_message=5)
     hat = table(("G", ["192.0.2.1"], "P"), policies={"P": policy}, default_policy=default)
     resolved = hat.match(Host("192.0.2.1")).policy
-    assert (resolved.name, resolved.behavior, resolved.tls, resolved.max_recipients_per_message) == ("P", "relay", "required", 5)
+    assert (resolved.name, resolved.behavior, resolved.tls, resolved.max_recipients_per_message) == (
+        "P",
+        "relay",
+        "required",
+        5,
+    )
     assert (resolved.max_message_size, resolved.tls_peer_names) == (1024**2, ("mx.partner.example",))
     assert resolved.inherited == frozenset(MailFlowPolicy.__struct_fields__) - {
         "behavior",

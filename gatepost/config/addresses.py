@@ -39,7 +39,7 @@ def parse_recipient(text: str) -> AddressPattern:
     if not at:
         return _domain_pattern("", text)
     if not local:
-        raise ValueError(f"{text!r} has nothing before the @: a domain is written {domain}")
+        raise ValueError(f"{text!r} has nothing before the @: write {domain} for a domain")
     if not domain:
         return AddressPattern(_local_part(local, text))
     return _full_address(local, domain, text)
@@ -49,7 +49,7 @@ def parse_list_entry(text: str) -> AddressPattern:
     """Read an entry of an address list: `user@example.com`, `user@`, `@example.com`, `@.example.com`, `@[192.0.2.1]`."""
     local, at, domain = text.rpartition("@")
     if not at:
-        raise ValueError(f"{text!r} has no @: a domain is written @{text.lower()}, a mailbox in any domain user@")
+        raise ValueError(f"{text!r} has no @: write @{text.lower()} for a domain, user@ for a mailbox in any domain")
     if local and domain:
         return _full_address(local, domain, text)
     if local:
@@ -67,7 +67,7 @@ def _full_address(local: str, domain: str, text: str) -> AddressPattern:
 
 def _local_part(local: str, text: str) -> str:
     if not _LOCAL.fullmatch(local):
-        raise ValueError(f"{text!r} is not an address: {local!r} is not a local part")
+        raise ValueError(f"{text!r} is not an address, for {local!r} is not a local part")
     return local.lower()
 
 
@@ -75,9 +75,9 @@ def _domain_pattern(local: str, domain: str) -> AddressPattern:
     if domain.startswith("["):
         return AddressPattern(local, parse_literal(domain))
     if domain.lower() == "all":
-        raise ValueError(f"{domain!r} is not a domain: every recipient is written ALL, in capitals and in a row of its own")
+        raise ValueError(f"{domain!r} is not a domain: write ALL, in capitals and in a row of its own, for every recipient")
     if "*" in domain:
-        raise ValueError(f"{domain!r} holds a wildcard: the domains below a domain are written .example.com")
+        raise ValueError(f"{domain!r} holds a wildcard: write .example.com for the domains below a domain")
     if domain.startswith("."):
         return AddressPattern(local, parse_domain(domain[1:], dotted=False), below=True)
     return AddressPattern(local, parse_domain(domain))

@@ -1,6 +1,7 @@
 """The little languages inside the document, each read into a frozen typed value: one place to import them from.
 
-Every parser takes the text as it stands in the document and raises ValueError with one clear sentence. A leading dot
+Every parser takes the text as it stands in the document and raises ValueError with one sentence, `what is wrong: how to mend
+it` (the second half where there is more to say than the forms allowed). A leading dot
 (`.example.com`, `@.example.com`) always means what is below the domain and never the domain itself.
 """
 

@@ -26,9 +26,9 @@ def parse_domain(text: str, *, dotted: bool = True) -> str:
     labels = name.split(".")
     for label in labels:
         if not _LABEL.fullmatch(label):
-            raise ValueError(f"{text!r} is not a domain name: {_label_fault(label)}")
+            raise ValueError(f"{text!r} is not a domain name, for {_label_fault(label)}")
     if labels[-1].isdigit():
-        raise ValueError(f"{text!r} is not a domain name: its last part is a number")
+        raise ValueError(f"{text!r} is not a domain name, for its last part is a number")
     if dotted and len(labels) == 1 and name != "localhost":
         raise ValueError(f"{text!r} is not a full domain name: write it with its domain, such as {name}.example.com")
     return name

@@ -75,7 +75,7 @@ def _octets(parts: list[str], text: str) -> list[int]:
     for part in parts:
         octet = int(part)
         if octet > 255:
-            raise ValueError(f"{text!r} is not an IPv4 address: {part} is more than 255")
+            raise ValueError(f"{text!r} is not an IPv4 address, for {part} is more than 255")
         if part[0] == "0" and len(part) > 1:
             # Some programs read 010 as eight; a table that decides who may relay must not be read in two ways.
             raise ValueError(f"{text!r} has a leading zero in {part!r}: write {octet}")
@@ -85,17 +85,17 @@ def _octets(parts: list[str], text: str) -> list[int]:
 
 def _ipv4_range(value: int, start: int, end: int, shift: int, text: str) -> Network:
     if end < start:
-        raise ValueError(f"{text!r} is an empty range: {end} is less than {start}")
+        raise ValueError(f"{text!r} is an empty range, for {end} is less than {start}")
     return Network(value, value + (end - start << shift) | (1 << shift) - 1)
 
 
 def _cidr(value: int, prefix: int, bits: Literal[32, 128], text: str) -> Network:
     if prefix > bits:
-        raise ValueError(f"{text!r} is not a network: a prefix of IPv{4 if bits == 32 else 6} has at most {bits} bits")
+        raise ValueError(f"{text!r} is not a network, for a prefix of IPv{4 if bits == 32 else 6} has at most {bits} bits")
     rest = (1 << bits - prefix) - 1
     network = Network(value & ~rest, value | rest, 4 if bits == 32 else 6)
     if value & rest:
-        raise ValueError(f"{text!r} has address bits behind its prefix: the network is {network}")
+        raise ValueError(f"{text!r} has address bits behind its prefix: write {network}")
     return network
 
 
@@ -109,7 +109,7 @@ def _ipv6(text: str) -> Network:
     first = _ipv6_value(start, text)
     last = _ipv6_value(end, text) if hyphen else first
     if last < first:
-        raise ValueError(f"{text!r} is an empty range: its end comes before its start")
+        raise ValueError(f"{text!r} is an empty range, for its end comes before its start")
     return Network(first, last, 6)
 
 

@@ -80,7 +80,7 @@ def parse_destination(text: str) -> RouteHost | Special:
     priority = _priority(option, text) if "/" in text else 0
     host, port = _split_port(where, text)
     if "@" in host:
-        raise ValueError(f"{text!r} is a mail address: a route leads to a host")
+        raise ValueError(f"{text!r} is a mail address, and a route leads to a host")
     is_address = ":" in host or host.replace(".", "").isdigit()
     if is_address:
         parse_address(host)
@@ -105,15 +105,15 @@ def parse_key(text: str, *, allow_all: bool) -> DomainKey:
     if text == "ALL":
         if allow_all:
             return DomainKey("")
-        raise ValueError("ALL is not a destination: what every other domain gets stands in default_destination")
+        raise ValueError("ALL is not a destination: set default_destination for every other domain")
     if "@" in text:
-        raise ValueError(f"{text!r} is a mail address: the key is its domain, {text.rpartition('@')[2]}")
+        raise ValueError(f"{text!r} is a mail address: write its domain, {text.rpartition('@')[2]}")
     if "*" in text:
-        raise ValueError(f"{text!r} holds a wildcard: the domains below a domain are written .example.com")
+        raise ValueError(f"{text!r} holds a wildcard: write .example.com for the domains below a domain")
     below = text.startswith(".")
     domain = parse_domain(text[1:] if below else text, dotted=not below)
     if text != text.lower():
-        raise ValueError(f"{text!r} holds capitals: domains are compared in lower case, write {text.lower()}")
+        raise ValueError(f"{text!r} holds capitals, and domains are compared in lower case: write {text.lower()}")
     return DomainKey(domain, below)
 
 
@@ -139,5 +139,5 @@ def _split_port(where: str, text: str) -> tuple[str, int | None]:
 def parse_port(port: str, text: str) -> int:
     """Read a TCP or UDP port."""
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
-        raise ValueError(f"{text!r} has no valid port: a port is a number from 1 to 65535")
+        raise ValueError(f"{text!r} has no valid port: write a number from 1 to 65535")
     return int(port)

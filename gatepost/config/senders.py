@@ -72,16 +72,16 @@ def _named(text: str) -> Sender:
     if lowered == "all":
         raise ValueError("ALL stands only in the ALL row of the table: set all_hosts of the listener")
     if _UNSUPPORTED.match(text):
-        raise ValueError(f"{text!r} is not supported: Gatepost has no reputation, network owner or country data")
+        raise ValueError(f"{text!r} is not supported, for Gatepost has no reputation, network owner or country data")
     if lowered.startswith("dnslist"):
         raise ValueError(f"{text!r} is not a DNS list: write dnslist[zone.example.com]")
     meant = _CONDITION_BY_LETTERS.get(re.sub(r"\W|_", "", lowered))
     if meant:
-        raise ValueError(f"{text!r} is not a host name: the member is written {meant}")
+        raise ValueError(f"{text!r} is not a host name: write {meant}")
     if "*" in text:
-        raise ValueError(f"{text!r} holds a wildcard: the hosts of a domain are written .example.com")
+        raise ValueError(f"{text!r} holds a wildcard: write .example.com for the hosts of a domain")
     if "@" in text:
-        raise ValueError(f"{text!r} is a mail address: a sender group holds connecting hosts")
+        raise ValueError(f"{text!r} is a mail address, and a sender group holds hosts")
     if text and "." not in text and lowered != "localhost":
         raise ValueError(f"{text!r} is neither an address nor a host name with its domain (countries are not supported)")
     return HostName(parse_domain(text))

@@ -1,0 +1,1 @@
+"""What a document must fulfil, topic by topic; `config.check` calls them all."""

@@ -1,0 +1,86 @@
+"""What a log that cannot be written costs: lines that wait, then lines that are dropped and counted, and never mail.
+
+Runs in the journal's log thread. A full disk, a directory that may not be written and a FIFO without a reader all look the
+same here: an OSError, one note on stderr, another try each second, and when it works again one line that says how many
+lines are missing and why.
+"""
+
+from __future__ import annotations
+
+import os
+from time import asctime, monotonic
+
+from gatepost.records import systemlog
+from gatepost.records.logfile import LogFile
+
+RETRY_SECONDS = 1.0
+CHUNK_LINES = 5000
+
+
+class LogWriter:
+    """Appends batches of lines to `file`."""
+
+    def __init__(self, file: LogFile) -> None:
+        self._file = file
+        self._told = 0
+        self._reason = ""
+        self._failing = False
+        self._retry = 0.0
+        self._reopen = False
+
+    def reopen(self) -> None:
+        """Open the file again before the next batch; callable from any thread."""
+        self._reopen = True
+
+    def write(self, lines: list[str], dropped: int) -> int:
+        """Append `lines`; the number of them that are in the file. `dropped`: lines lost so far for want of room."""
+        if self._reopen:
+            self._reopen = False
+            self._file.close()
+            self._retry = 0.0
+        if not lines or (self._failing and monotonic() < self._retry):
+            return 0
+        note = ""
+        if dropped > self._told and len(lines) < CHUNK_LINES:  # the backlog has been written out: say it here
+            lost = systemlog.lines_lost(dropped - self._told, self._reason or "the disk was too slow")
+            note = f"{asctime()} Warning: {lost}\n"
+        data = _joined(lines)
+        done = self._append(data, note.encode())
+        if done == len(data) + len(note):
+            self._told = dropped
+            return len(lines)
+        return data.count(b"\n", 0, done)
+
+    def close(self) -> None:
+        """Let go of the file; the thread has ended."""
+        self._file.close()
+
+    def _append(self, data: bytes, note: bytes) -> int:
+        """Octets that went out; a failure is told once, and looked at again after RETRY_SECONDS."""
+        try:
+            done = self._file.write(data + note)
+        except OSError as error:
+            self._fail(error.strerror or str(error))
+            return 0
+        if done < len(data) + len(note):
+            self._fail("only a part could be written")
+        else:
+            self._failing = False
+        return done
+
+    def _fail(self, reason: str) -> None:
+        self._retry = monotonic() + RETRY_SECONDS
+        self._reason = reason
+        if not self._failing:
+            self._failing = True
+            os.write(2, f"gatepost: mail_logs cannot be written: {reason}; mail goes on\n".encode())
+
+
+def _joined(lines: list[str]) -> bytes:
+    """The batch as it goes into the file: one line per event, even if a caller let a line end through."""
+    # Lone surrogates (octets that were not UTF-8) cannot be encoded as they are.
+    data = "".join(lines).encode("utf-8", "backslashreplace")
+    if data.count(b"\n") != len(lines):
+        mended = (line[:-1].replace("\n", "\\n") + "\n" for line in lines)
+        data = "".join(mended).encode("utf-8", "backslashreplace")
+    return data

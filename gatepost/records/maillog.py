@@ -1,0 +1,226 @@
+"""The lines of mail_logs that tell of mail: one function per line, and nothing else words them (asyncos.md 8.1, 8.2).
+
+The shapes are those of the model, for its administrators grep and parse them. Ids and values come in, the text of the line
+goes out, without time and level. Every value that somebody else chose is made printable here, so that one event stays one
+line whatever a peer sends. Writes nothing: `records.journal` does. A dozen of these run for every message: keep them plain.
+
+Lines about the gateway itself stand in `records.systemlog`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import asctime, localtime
+
+from gatepost.records.printable import printable
+
+# -- receiving (8.1) ---------------------------------------------------------------------------------------------------
+
+
+def new_icid(icid: int, interface: str, local: str, peer: str, host: str, verified: bool) -> str:
+    """A connection was accepted; `host` is the reverse name, empty when there is none."""
+    return (
+        f"New SMTP ICID {icid} interface {interface} ({local}) address {peer} "
+        f"reverse dns host {printable(host) or 'unknown'} verified {'yes' if verified else 'no'}"
+    )
+
+
+def access(icid: int, behavior: str, group: str, entry: str) -> str:
+    """The HAT decided. A TCPREFUSEd connection has no ICID and is told as 0; SBRS, a reputation score, is never known."""
+    shown = 0 if behavior == "tcprefuse" else icid
+    return f"ICID {shown} {behavior.upper()} SG {group or 'None'} match {entry} SBRS None"
+
+
+def tls_success_in(icid: int, protocol: str, cipher: str) -> str:
+    """A client's handshake succeeded."""
+    return f"ICID {icid} TLS success protocol {protocol} cipher {cipher}"
+
+
+def tls_failed_in(icid: int, reason: str = "") -> str:
+    """A client's handshake failed, or what it came to was not enough."""
+    return f"ICID {icid} TLS failed: {printable(reason)}" if reason else f"ICID {icid} TLS failed"
+
+
+def tls_required_not_started(icid: int) -> str:
+    """A client that must encrypt did not begin TLS; said once per connection."""
+    return f"ICID {icid} TLS was required but remote host did not initiate it"
+
+
+def start_mid(mid: int, icid: int) -> str:
+    """MAIL was accepted: a message begins."""
+    return f"Start MID {mid} ICID {icid}"
+
+
+def mail_from(mid: int, icid: int, address: str) -> str:
+    """The reverse-path, as written; empty for `<>`."""
+    return f"MID {mid} ICID {icid} From: <{printable(address)}>"
+
+
+def rcpt_to(mid: int, icid: int, rid: int, address: str) -> str:
+    """A recipient was accepted."""
+    return f"MID {mid} ICID {icid} RID {rid} To: <{printable(address)}>"
+
+
+def rcpt_rejected(mid: int, icid: int, address: str, by: str = "RAT") -> str:
+    """A recipient was refused by the RAT, or by `Injection Control` (a limit)."""
+    return f"MID {mid} ICID {icid} To: <{printable(address)}> Rejected by {by}"
+
+
+def message_id(mid: int, value: str) -> str:
+    """The Message-ID field, angle brackets included."""
+    return f"MID {mid} Message-ID '{printable(value)}'"
+
+
+def subject(mid: int, value: str) -> str:
+    """The Subject field."""
+    return f"MID {mid} Subject '{printable(value)}'"
+
+
+def ready(mid: int, octets: int, address: str) -> str:
+    """The mail data has arrived whole."""
+    return f"MID {mid} ready {octets} bytes from <{printable(address)}>"
+
+
+def queued(mid: int) -> str:
+    """The message is on disk and was answered 250."""
+    return f"MID {mid} queued for delivery"
+
+
+def receiving_aborted(mid: int, reason: str = "Receiving aborted by sender") -> str:
+    """A message ended before it was accepted: a lost connection, RSET, a refusal after the data."""
+    return f"Message aborted MID {mid} {printable(reason)}"
+
+
+def receiving_failed(icid: int, reason: str) -> str:
+    """Mail data was refused: `Message loop`, `Message size exceeds limit`, `Connection limit exceeded`."""
+    return f"ICID {icid} Receiving Failed: {printable(reason)}"
+
+
+def sender_rejected(icid: int, address: str, reason: str) -> str:
+    """MAIL was refused for its address: `envelope sender domain missing`."""
+    return f"ICID {icid} Address: <{printable(address)}> sender rejected, {printable(reason)}"
+
+
+def invalid_sender(icid: int, argument: str) -> str:
+    """The argument of MAIL is no address."""
+    return f"ICID {icid} Invalid sender address: {printable(argument)}"
+
+
+def command_refused(icid: int, command: str, reply: str) -> str:
+    """A command was refused by the protocol engine itself, for its syntax or its place; ours."""
+    return f"ICID {icid} command '{printable(command)}' refused: {printable(reply)}"
+
+
+def icid_close(icid: int) -> str:
+    """The session ended in order."""
+    return f"ICID {icid} close"
+
+
+def icid_lost(icid: int, reason: str = "") -> str:
+    """The client went away in mid-session, or was put out."""
+    return f"ICID {icid} lost: {printable(reason)}" if reason else f"ICID {icid} lost"
+
+
+# -- delivery (8.2) ----------------------------------------------------------------------------------------------------
+
+
+def new_dcid(dcid: int, interface: str, address: str, port: int) -> str:
+    """A connection to a next hop stands; `interface` is our address."""
+    return f"New SMTP DCID {dcid} interface {interface} address {address} port {port}"
+
+
+def dcid_tls_success(dcid: int, protocol: str, cipher: str, domain: str) -> str:
+    """TLS with a next hop succeeded and satisfied what `domain` requires."""
+    return f"DCID {dcid} TLS success protocol {protocol} cipher {cipher} for {printable(domain)}"
+
+
+def dcid_tls_failed(dcid: int, reason: str) -> str:
+    """TLS with a next hop failed: `STARTTLS unexpected response`, `verify error: certificate has expired`."""
+    return f"DCID {dcid} TLS failed: {printable(reason)}"
+
+
+def dcid_tls_required_failed(dcid: int, address: str) -> str:
+    """Mail that must be encrypted was held back."""
+    return f"DCID {dcid} IP {address} TLS was required but could not be successfully negotiated"
+
+
+def delivery_start(dcid: int, mid: int, rids: Sequence[int]) -> str:
+    """A transaction with the next hop begins."""
+    return f"Delivery start DCID {dcid} MID {mid} to RID {_list(rids)}"
+
+
+def message_done(dcid: int, mid: int, rids: Sequence[int]) -> str:
+    """The next hop took the message for these recipients."""
+    return f"Message done DCID {dcid} MID {mid} to RID {_list(rids)}"
+
+
+def response(mid: int, rids: Sequence[int], text: str) -> str:
+    """What the next hop said when it took the message; the reply's text without its code."""
+    return f"MID {mid} RID {_list(rids)} Response {printable(text)}"
+
+
+def message_finished(mid: int) -> str:
+    """Every recipient is settled."""
+    return f"Message finished MID {mid} done"
+
+
+def dcid_close(dcid: int) -> str:
+    """The connection to a next hop ended."""
+    return f"DCID {dcid} close"
+
+
+def delayed(dcid: int, mid: int, rid: int, status: str, why: str, reply: str, code: str = "000") -> str:
+    """A recipient will be tried again; `code` is 000 where the peer gave no reply, and `reply` then is the fault."""
+    return f"Delayed: DCID {dcid} MID {mid} to RID {rid} - {_cause(status, why, code, reply)} []"
+
+
+def pending_till(mid: int, rids: Sequence[int], when: float, profile: str) -> str:
+    """When these recipients are tried next, by which bounce profile."""
+    return f"MID {mid} to RID {_list(rids)} pending till {asctime(localtime(when))} [{profile}]"
+
+
+def bounced(dcid: int, mid: int, rid: int, status: str, why: str, reply: str, code: str = "000") -> str:
+    """A recipient failed for good; DCID 0: nothing was ever sent."""
+    return f"Bounced: DCID {dcid} MID {mid} to RID {rid} - {_cause(status, why, code, reply)}"
+
+
+def double_bounce(mid: int, rid: int, status: str, why: str, reply: str, code: str = "000") -> str:
+    """A bounce bounced: nobody is left to tell (RFC 5321 6.1)."""
+    return f"Double bounce: MID {mid} to {rid} - {_cause(status, why, code, reply)}"
+
+
+def generated_for_bounce(mid: int, original: int) -> str:
+    """A DSN was made."""
+    return f"MID {mid} was generated for bounce of MID {original}"
+
+
+def connection_error(dcid: int, address: str, details: str, interface: str, reason: str = "network error") -> str:
+    """A connection to a next hop did not come about, or broke."""
+    return (
+        f"Connection Error: DCID: {dcid} IP: {address} details: {printable(details)} "
+        f"interface: {interface} reason: {printable(reason)}"
+    )
+
+
+def deleted(mid: int, rids: Sequence[int]) -> str:
+    """An operator deleted these recipients."""
+    return f"Deleted: MID {mid} to {_list(rids)}"
+
+
+def held(mid: int, rids: Sequence[int], reason: str) -> str:
+    """Recipients were set aside until an operator looks at them; ours."""
+    return f"Held: MID {mid} to RID {_list(rids)} - {printable(reason)}"
+
+
+def delivery_suspended() -> str:
+    """Deliveries are off by an operator's wish."""
+    return "Deliveries are currently suspended"
+
+
+def _list(rids: Sequence[int]) -> str:
+    return f"[{rids[0]}]" if len(rids) == 1 else str([*rids])
+
+
+def _cause(status: str, why: str, code: str, reply: str) -> str:
+    """`5.1.0 - Unknown address error ('501', ['5.5.4 Invalid Address'])`; a list printed by Python is printable already."""
+    return f"{status} - {printable(why)} ('{code}', {[printable(line) for line in reply.splitlines()]})"

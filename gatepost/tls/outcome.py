@@ -6,10 +6,16 @@ import msgspec
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a client offered in its ClientHello (RFC 8446 4.1.2), by registered name, in the client's order."""
+    """What a client offered in its ClientHello (RFC 8446 4.1.2), by registered name, in the client's order.
+
+    Also what one side allows (an allowance): then in the order that this side would choose in.
+    """
 
     versions: tuple[str, ...] = ()
-    """`TLSv1.0` … `TLSv1.3`, `SSLv3`; unknown ones as `0x7a7a`."""
+    """`TLSv1.3`, `TLSv1.2` …; `SSLv3`; `SSLv2` for a hello in SSLv2 framing; unknown ones as `0x7f1c`, GREASE left out.
+
+    A client without the extension supported_versions only names the highest version it speaks: then there is one.
+    """
     suites: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     key_shares: tuple[str, ...] = ()
@@ -30,6 +36,8 @@ class PeerCertificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     not_after: float = 0.0
     fingerprint: str = ""
     """SHA-256 of the DER, lower-case hexadecimal."""
+    key: str = ""
+    """`RSA 2048`, `EC P-256`, `Ed25519`."""
 
 
 class TlsOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -39,12 +47,14 @@ class TlsOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`TLSv1.2`, …"""
     cipher: str
     """OpenSSL name of the suite."""
+    suite: str = ""
+    """IANA name of the suite, as offers name it."""
     group: str = ""
-    """Key exchange group, where the library tells."""
+    """Key exchange group; empty for plain RSA key exchange and where the library does not tell."""
     bits: int = 0
     chain_ok: bool = False
     """A certificate was shown and its chain, dates and purpose verified."""
     chain_error: str = ""
-    """Why it did not verify (`certificate has expired`, `self-signed certificate`); empty when fine or none was asked for."""
+    """Why it did not verify (`certificate has expired`, `self-signed certificate`); empty when fine or none was shown."""
     peer: PeerCertificate | None = None
     """None: the peer showed no certificate (or, in a client role, never)."""

@@ -1,0 +1,73 @@
+"""The few calls below pyOpenSSL's own interface; nothing else in the project may make one.
+
+pyOpenSSL has no words for key exchange groups, fixed Diffie-Hellman parameters, suite numbers and verification texts. All
+of it goes through its own binding to the OpenSSL that it carries.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+from OpenSSL import SSL
+from OpenSSL._util import ffi, lib
+
+from gatepost.tls import registry
+
+_lib: Any = lib
+_ffi: Any = ffi
+
+# The group ffdhe2048 of RFC 7919 appendix A.1, for DHE suites with clients that do not name a group of that kind.
+_FFDHE2048: Final = b"""\
+-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+"""
+
+
+def set_groups(context: SSL.Context, groups: str) -> bool:
+    """Set the key exchange groups, most wanted first, `:` between them; False when one of them is unknown."""
+    return _succeeded(_lib.SSL_CTX_set1_curves_list(context._context, groups.encode()))
+
+
+def set_dh_parameters(context: SSL.Context) -> bool:
+    """Let a server serve DHE suites to clients without RFC 7919."""
+    bio = _lib.BIO_new_mem_buf(_FFDHE2048, len(_FFDHE2048))
+    parameters = _lib.PEM_read_bio_DHparams(bio, _ffi.NULL, _ffi.NULL, _ffi.NULL)
+    try:
+        return _succeeded(_lib.SSL_CTX_set_tmp_dh(context._context, parameters))
+    finally:
+        _lib.DH_free(parameters)
+        _lib.BIO_free(bio)
+
+
+def _succeeded(result: int) -> bool:
+    if result != 1:
+        _lib.ERR_clear_error()  # or the next call of this thread would find and report it
+    return bool(result == 1)
+
+
+def verify_error(number: int) -> str:
+    """Return OpenSSL's words for the result of a chain verification."""
+    return str(_ffi.string(_lib.X509_verify_cert_error_string(number)).decode())
+
+
+@lru_cache(maxsize=1)
+def suites() -> dict[str, tuple[str, str]]:
+    """Map each suite that this OpenSSL has, by OpenSSL's name, to its IANA name and the oldest version that can use it."""
+    ssl = _lib.SSL_new(SSL.Context(SSL.TLS_METHOD)._context)
+    found = {}
+    for code, iana in registry.SUITES.items():
+        cipher = _lib.SSL_CIPHER_find(ssl, code.to_bytes(2, "big"))
+        if cipher != _ffi.NULL:
+            name = _ffi.string(_lib.SSL_CIPHER_get_name(cipher)).decode()
+            version = _ffi.string(_lib.SSL_CIPHER_get_version(cipher)).decode()
+            if iana not in registry.SIGNALS:
+                found[name] = (iana, version)
+    _lib.SSL_free(ssl)
+    return found

@@ -1,0 +1,243 @@
+"""One TLS connection without a socket: ciphertext in and out, plaintext in and out (RFC 8446, RFC 5246).
+
+Bytes come by `feed` and leave by `outgoing`; whoever owns the socket moves them. The engine reads a client's hello before
+the library does, so the offer is on record whatever comes of it. It never waits, never decides whether the outcome is
+good enough, and never takes an end of the transport for an end of the stream: only close_notify is that (RFC 8446 6.1).
+"""
+
+from __future__ import annotations
+
+from OpenSSL import SSL
+
+from gatepost.errors import TlsFailure
+from gatepost.tls import failure, result
+from gatepost.tls.hello import HelloParser, NotTls
+from gatepost.tls.identity import normal_name
+from gatepost.tls.mismatch import explain_mismatch
+from gatepost.tls.outcome import Offer, TlsOutcome
+from gatepost.tls.records import RecordCounter
+from gatepost.tls.sides import ClientContext, Served, ServerContext
+
+_RECORD = 16384
+"""A record's plaintext is no larger (RFC 8446 5.1), so one read takes a whole record."""
+_CHUNK = 65536
+_UNEXPECTED_MESSAGE = b"\x15\x03\x01\x00\x02\x02\x0a"
+"""A fatal alert in the clear, for a peer whose first bytes the library never gets to see."""
+
+
+class TlsEngine:
+    """Either side of one connection. Make it with `server` or `client`."""
+
+    __slots__ = (
+        "_alert",
+        "_connection",
+        "_counter",
+        "_done",
+        "_eof",
+        "_failure",
+        "_first",
+        "_offer",
+        "_parser",
+        "_records",
+        "_served",
+        "_side",
+        "_unsent",
+        "closed",
+        "truncated",
+    )
+
+    def __init__(self, side: ServerContext | ClientContext) -> None:
+        self._side = side
+        self._connection: SSL.Connection | None = None
+        self._parser: HelloParser | None = None  # server: until the hello is complete
+        self._served: Served | None = None
+        self._offer: Offer | None = None
+        self._counter = RecordCounter()
+        self._records = 0  # complete records that were fed and perhaps not read
+        self._first = b""  # client: the server's first bytes, until the handshake is done
+        self._alert = b""
+        self._unsent = False  # the library may hold ciphertext for `outgoing`
+        self._eof = False
+        self._done = False
+        self._failure: TlsFailure | None = None
+        self.closed = False
+        """The peer ended the stream with close_notify: what came before is complete."""
+        self.truncated = False
+        """The transport ended without close_notify: a message in progress must be dropped, never taken for complete."""
+
+    @classmethod
+    def server(cls, context: ServerContext) -> TlsEngine:
+        """Answer a client; its hello decides which certificate is shown."""
+        engine = cls(context)
+        engine._parser = HelloParser()
+        return engine
+
+    @classmethod
+    def client(cls, context: ClientContext, server_name: str) -> TlsEngine:
+        """Speak to a server; `server_name` goes out as SNI unless it is an address (RFC 6066 3)."""
+        engine = cls(context)
+        connection = SSL.Connection(context.context, None)
+        connection.set_connect_state()
+        if name := normal_name(server_name):
+            connection.set_tlsext_host_name(name.encode())
+        engine._connection = connection
+        engine._offer = context.allowance
+        return engine
+
+    @property
+    def offer(self) -> Offer | None:
+        """What the client offered: on a server the peer's hello, once it came; on a client what our profile allows."""
+        return self._offer
+
+    @property
+    def allowance(self) -> Offer:
+        """What our side allows, in our order."""
+        return self._side.allowance
+
+    def feed(self, ciphertext: bytes) -> None:
+        """Take bytes from the transport; none means that it has ended."""
+        if not ciphertext:
+            self._eof = True
+            self.truncated = not (self.closed or self._records)
+        elif self.closed or self._failure:
+            pass  # whatever follows the end of the stream is not part of it
+        elif self._connection is None:
+            self._records += self._counter.count(ciphertext)
+            self._read_hello(ciphertext)
+        else:
+            self._records += self._counter.count(ciphertext)
+            if not self._done and not self._first:
+                self._first = ciphertext[:16]
+            self._connection.bio_write(ciphertext)
+
+    def _read_hello(self, ciphertext: bytes) -> None:
+        """Server: once the hello is complete, choose the certificate and hand the library all that came so far."""
+        assert self._parser is not None
+        assert isinstance(self._side, ServerContext)
+        try:
+            self._offer = self._parser.feed(ciphertext)
+        except NotTls as error:
+            self._alert = _UNEXPECTED_MESSAGE
+            self._failure = error
+            return
+        if self._offer is not None:
+            self._served = self._side.choose(self._offer)
+            self._connection = SSL.Connection(self._served.context, None)
+            self._connection.set_accept_state()
+            self._connection.bio_write(self._parser.raw)
+            self._parser = None
+
+    def handshake(self) -> bool:
+        """Go on with the handshake; True once it is done. Raises TlsFailure, which says which side had what."""
+        if self._done:
+            return True
+        if self._failure:
+            raise self._failure
+        if self._connection is not None:
+            self._unsent = True
+            try:
+                self._connection.do_handshake()
+                self._done = True
+                self._first = b""
+                return True
+            except SSL.WantReadError:
+                pass
+            except SSL.Error as error:
+                raise self._fail(self._explain(error)) from None
+        if self._eof:
+            began = self._connection is not None if self._parser is None else bool(self._parser.raw)
+            raise self._fail(failure.closed(self._side.allowance, self._side.profile, began))
+        return False
+
+    def _fail(self, text: str) -> TlsFailure:
+        self._failure = TlsFailure(text)
+        return self._failure
+
+    def _explain(self, error: SSL.Error) -> str:
+        """Say what ended the connection; an alert of the peer's speaks for itself, else what the two sides had."""
+        reason = failure.reason_of(error.args)
+        allowance, profile = self._side.allowance, self._side.profile
+        told = ""
+        if not self._done and not failure.peer_alert(reason):
+            if self._served is not None and self._offer is not None:
+                told = explain_mismatch(self._offer, allowance, (self._served.key_type,), profile)
+            elif self._served is None:
+                told = failure.server_choice(self._first, allowance, profile)
+        return told or failure.describe(reason, allowance, profile)
+
+    def read(self) -> bytes:
+        """Return all plaintext at hand. With nothing left, see `closed` and `truncated`. Raises TlsFailure."""
+        if self._failure:
+            raise self._failure
+        connection = self._connection
+        parts: list[bytes] = []
+        while self._records > 0 and self._done and connection is not None:
+            try:
+                parts.append(connection.recv(_RECORD))
+                self._records -= 1
+            except SSL.WantReadError:  # the rest was not application data; the library may have answered it
+                self._records = 0
+                self._unsent = True
+            except SSL.ZeroReturnError:
+                self._records = 0
+                self.closed = True
+            except SSL.Error as error:
+                self._records = 0
+                self._unsent = True
+                fault = self._fail(self._explain(error))
+                if not parts:  # what came whole before the fault is handed out first
+                    raise fault from None
+        if self._eof and not self.closed:
+            self.truncated = True
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def write(self, plaintext: bytes) -> None:
+        """Encrypt; `outgoing` then has the ciphertext. Raises TlsFailure when the connection is of no further use."""
+        if not self._done or self._failure or self._connection is None:
+            raise self._failure or TlsFailure("nothing can be written before the handshake is done")
+        try:
+            if 0 < len(plaintext) <= _RECORD:
+                self._connection.send(plaintext)
+            elif plaintext:
+                self._connection.sendall(plaintext)
+        except SSL.Error as error:
+            raise self._fail(self._explain(error)) from None
+        self._unsent = True
+
+    def outgoing(self) -> bytes:
+        """Return the ciphertext that is due to be sent, alerts included."""
+        if not self._unsent or self._connection is None:
+            alert, self._alert = self._alert, b""
+            return alert
+        self._unsent = False
+        parts: list[bytes] = []
+        try:
+            while not parts or len(parts[-1]) == _CHUNK:  # a shorter portion was the last
+                parts.append(self._connection.bio_read(_CHUNK))
+        except SSL.WantReadError:  # how an empty buffer says so
+            pass
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def shutdown(self) -> None:
+        """End our half of the stream with a close_notify (RFC 8446 6.1); harmless when there is no stream."""
+        if not self._done or self._failure or self._connection is None:
+            return
+        try:
+            self._connection.shutdown()
+        except SSL.Error:
+            pass  # the peer is gone or has failed: there is nobody left to tell
+        self._unsent = True
+
+    def outcome(self) -> TlsOutcome:
+        """Return what the finished handshake came to."""
+        if not self._done or self._connection is None:
+            raise TlsFailure("the handshake is not done")
+        return result.outcome(self._connection)
+
+    def shown_chain(self) -> tuple[bytes, ...]:
+        """Return the certificates that the peer showed, its own first, as DER; for DANE (RFC 7671)."""
+        return result.shown_chain(self._connection) if self._done and self._connection else ()
+
+    def verified_chain(self) -> tuple[bytes, ...]:
+        """Return the chain that verification built, up to the trust anchor, as DER; means little unless `chain_ok`."""
+        return result.verified_chain(self._connection) if self._done and self._connection else ()

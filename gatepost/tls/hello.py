@@ -1,0 +1,193 @@
+"""Reads a ClientHello from the first bytes of a connection, before the TLS library sees them.
+
+What a client offered is known even when nothing comes of it, and the certificate can be chosen by the name that is asked
+for. Reads RFC 8446 4.1.2 and its elders down to the SSLv2 framing (RFC 5246 appendix E.2); bounded, and raises nothing
+but `NotTls`. Never answers, never decides.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from gatepost.errors import TlsFailure
+from gatepost.tls import registry
+from gatepost.tls.outcome import Offer
+
+MAX_HELLO = 65536
+"""Octets; the largest hello of a real client, with post-quantum key shares, is below 5,000."""
+_MAX_RECORD = 16384  # RFC 8446 5.1: a longer plaintext record is a record_overflow
+_HANDSHAKE_RECORD = 22
+_CLIENT_HELLO = 1
+
+_SERVER_NAME, _GROUPS, _SIGNATURES, _ALPN, _VERSIONS, _KEY_SHARE = 0, 10, 13, 16, 43, 51
+
+
+class NotTls(TlsFailure):
+    """The peer's first bytes are no ClientHello."""
+
+
+class HelloParser:
+    """Takes the stream as it arrives, in any portions, and yields the offer once it is complete."""
+
+    __slots__ = ("_hello", "_records_end", "raw")
+
+    def __init__(self) -> None:
+        self.raw = bytearray()
+        """Everything fed so far: the TLS library must get all of it."""
+        self._hello = bytearray()
+        self._records_end = 0
+
+    def feed(self, data: bytes) -> Offer | None:
+        """Take more of the stream; None while the hello is not complete. Raises NotTls."""
+        self.raw += data
+        if self.raw and self.raw[0] & 0x80:
+            return _sslv2_offer(self.raw)
+        while (fragment := self._next_record()) is not None:
+            self._hello += fragment
+            if self._hello[0] != _CLIENT_HELLO:
+                raise NotTls("the first handshake message is not a ClientHello")
+            if len(self._hello) >= 4:
+                length = 4 + int.from_bytes(self._hello[1:4], "big")
+                if length > MAX_HELLO:
+                    raise NotTls(f"the ClientHello claims {length} octets; at most {MAX_HELLO} are read")
+                if len(self._hello) >= length:
+                    return parse_client_hello(bytes(self._hello[4:length]))
+        return None
+
+    def _next_record(self) -> bytearray | None:
+        """Cut the next complete handshake record; a hello may be spread over several (RFC 8446 5.1)."""
+        header = self.raw[self._records_end : self._records_end + 5]
+        if header and (header[0] != _HANDSHAKE_RECORD or (len(header) > 1 and header[1] != 3)):
+            raise NotTls(f"garbage instead of a ClientHello: {quote(self.raw)}")
+        if len(header) < 5:
+            return None
+        length = int.from_bytes(header[3:5], "big")
+        if not 0 < length <= _MAX_RECORD:
+            raise NotTls(f"a TLS record of {length} octets instead of a ClientHello")
+        start, end = self._records_end + 5, self._records_end + 5 + length
+        if len(self.raw) < end:
+            return None
+        self._records_end = end
+        return self.raw[start:end]
+
+
+def quote(data: bytes | bytearray) -> str:
+    """Show the first bytes of a stream that should have been TLS; escaped, so that one event stays one log line."""
+    text = repr(bytes(data[:12]).decode("ascii", "backslashreplace"))
+    return f"{text[:-1]}…{text[-1]}" if len(data) > 12 else text
+
+
+def _sslv2_offer(data: bytearray) -> Offer | None:
+    """Read a ClientHello in SSLv2 framing (RFC 5246 appendix E.2): version and suites.
+
+    The library will refuse it (RFC 6176 forbids to answer one); what was offered is recorded all the same.
+    """
+    if len(data) < 4:
+        return None
+    end = 2 + (int.from_bytes(data[:2], "big") & 0x7FFF)
+    if data[2] != _CLIENT_HELLO or data[3] not in (0, 2, 3) or end < 11:
+        raise NotTls(f"garbage instead of a ClientHello: {quote(data)}")
+    if len(data) < end:
+        return None
+    version, suites_length = struct.unpack_from(">HH", data, 3)
+    codes = [int.from_bytes(data[at : at + 3], "big") for at in range(11, min(11 + suites_length, end - 2), 3)]
+    versions = registry.names(registry.VERSIONS, [version])
+    return Offer(
+        versions=versions if versions == ("SSLv2",) else ("SSLv2", *versions),
+        suites=tuple(registry.SSLV2_SUITES.get(code) or registry.SUITES.get(code) or f"0x{code:06x}" for code in codes),
+    )
+
+
+def parse_client_hello(body: bytes) -> Offer:
+    """Read the body of a ClientHello message (RFC 8446 4.1.2); raises NotTls when its lengths do not add up."""
+    try:
+        return _client_hello(body)
+    except (IndexError, struct.error, ValueError):
+        raise NotTls("a malformed ClientHello") from None
+
+
+def _client_hello(body: bytes) -> Offer:
+    version = int.from_bytes(body[:2], "big")
+    at = 34  # legacy_version and random
+    at += 1 + body[at]  # legacy_session_id
+    suites = _vector(body, at, 2)
+    at += 2 + len(suites)
+    at += 1 + body[at]  # legacy_compression_methods
+    found = _extensions(_vector(body, at, 2)) if at < len(body) else {}  # SSLv3 and TLS 1.0 may end without extensions
+    versions = _codes(_vector(found[_VERSIONS], 0, 1)) if _VERSIONS in found else [version]
+    return Offer(
+        versions=registry.names(registry.VERSIONS, versions),
+        suites=registry.names(registry.SUITES, _codes(suites)),
+        groups=registry.names(registry.GROUPS, _list(found, _GROUPS)),
+        key_shares=registry.names(registry.GROUPS, _key_shares(found.get(_KEY_SHARE))),
+        signatures=registry.names(registry.SIGNATURE_SCHEMES, _list(found, _SIGNATURES)),
+        server_name=_server_name(found.get(_SERVER_NAME)),
+        alpn=_alpn(found.get(_ALPN)),
+    )
+
+
+def _vector(data: bytes, at: int, width: int) -> bytes:
+    """Cut a vector whose length stands before it (RFC 8446 3.4)."""
+    length = int.from_bytes(data[at : at + width], "big")
+    start = at + width
+    if start + length > len(data) or start > len(data):
+        raise ValueError
+    return data[start : start + length]
+
+
+def _codes(data: bytes) -> tuple[int, ...]:
+    return struct.unpack(f">{len(data) // 2}H", data)
+
+
+def _extensions(block: bytes) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    at = 0
+    while at < len(block):
+        kind, length = struct.unpack_from(">HH", block, at)
+        at += 4 + length
+        if at > len(block):
+            raise ValueError
+        found[kind] = block[at - length : at]
+    return found
+
+
+def _list(found: dict[int, bytes], kind: int) -> tuple[int, ...]:
+    return _codes(_vector(found[kind], 0, 2)) if kind in found else ()
+
+
+def _key_shares(data: bytes | None) -> list[int]:
+    """Read the groups that key shares were sent for (RFC 8446 4.2.8); an empty list asks for a HelloRetryRequest."""
+    groups = []
+    shares = _vector(data, 0, 2) if data else b""
+    at = 0
+    while at < len(shares):
+        group, length = struct.unpack_from(">HH", shares, at)
+        groups.append(group)
+        at += 4 + length
+    return groups
+
+
+def _server_name(data: bytes | None) -> str:
+    """Read the host_name of RFC 6066 3; anything but plain ASCII is shown escaped and will match no certificate."""
+    if not data:
+        return ""
+    names = _vector(data, 0, 2)
+    if not names or names[0] != 0:
+        return ""
+    return _text(_vector(names, 1, 2))
+
+
+def _alpn(data: bytes | None) -> tuple[str, ...]:
+    protocols = []
+    block = _vector(data, 0, 2) if data else b""
+    at = 0
+    while at < len(block):
+        name = _vector(block, at, 1)
+        protocols.append(_text(name))
+        at += 1 + len(name)
+    return tuple(protocols)
+
+
+def _text(data: bytes) -> str:
+    """Decode a name from the wire; every octet that is not printable ASCII becomes `\\x..`, in logs as in comparisons."""
+    return "".join(chr(octet) if 0x20 < octet < 0x7F and octet != 0x5C else f"\\x{octet:02x}" for octet in data)

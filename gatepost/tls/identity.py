@@ -1,0 +1,72 @@
+"""Whether a certificate is for the host we meant: presented against reference identities (RFC 9525, asyncos.md 5.3).
+
+Pure, and strict where certificates were forged with success: NUL in a name, wide wildcards, addresses as names. A name
+either equals one of few exact strings or does not match; nothing is parsed out of a presented name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from gatepost.tls.mismatch import listed
+from gatepost.tls.outcome import PeerCertificate
+
+
+def presented(peer: PeerCertificate) -> tuple[str, ...]:
+    """Return the names that count: the common name only when there is no dNSName at all (RFC 6125 6.4.4)."""
+    return peer.dns_names or ((peer.common_name,) if peer.common_name else ())
+
+
+def match(peer: PeerCertificate, references: Sequence[str]) -> str:
+    """Return the presented name that equals one of the reference names, as the certificate spells it; empty if none."""
+    accepted = {spelling for reference in references for spelling in accepted_spellings(reference)}
+    for name in presented(peer):
+        # Only ASCII: lower() turns the Kelvin sign into a k, and IDNs are in A-labels here (RFC 9525 6.3).
+        if name.isascii() and name.lower() in accepted:
+            return name
+    return ""
+
+
+def explain(peer: PeerCertificate | None, references: Sequence[str]) -> str:
+    """Say in a sentence which name matched, or that none did."""
+    if peer is None:
+        return "peer showed no certificate"
+    if name := match(peer, references):
+        return f"certificate name {name} matches"
+    names = presented(peer)
+    wanted = f"is {references[0]}" if len(references) == 1 else f"is one of {listed(references)}"
+    return f"certificate is for {listed(names) if names else 'no name'}; none {wanted}"
+
+
+def normal_name(name: str) -> str:
+    """Bring a reference name into the form that is compared: A-labels, lower case, no trailing dot; empty if it is none."""
+    name = name.removesuffix(".")  # the absolute form of a reference; in a certificate a dot at the end matches nothing
+    if not name.isascii():
+        try:
+            name = name.encode("idna").decode()
+        except UnicodeError:
+            return ""
+    return "" if _is_address(name) else name.lower()
+
+
+def accepted_spellings(reference: str) -> tuple[str, ...]:
+    """Return what a certificate may say for a reference: itself, or `*` for exactly its left-most label.
+
+    A wildcard needs two labels after it: `*.com` covers what nobody owns (RFC 9525 7.1). References with an empty label
+    or a `*` of their own are no host names.
+    """
+    name = normal_name(reference)
+    labels = name.split(".")
+    if not name or "" in labels or "*" in name:
+        return ()
+    return (name, ".".join(["*", *labels[1:]])) if len(labels) > 2 else (name,)
+
+
+def _is_address(name: str) -> bool:
+    """Whether a name is an IP address, which no dNSName or CN may stand for (RFC 9525 6.5)."""
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True

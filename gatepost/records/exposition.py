@@ -15,7 +15,7 @@ from gatepost.records.metrics import COMMIT_BUCKETS, FAMILIES, Snapshot
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def exposition(snapshot: Snapshot) -> bytes:
+def text(snapshot: Snapshot) -> bytes:
     """The text exposition of a snapshot, one process's or a merged one."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Taken(snapshot))
@@ -43,8 +43,8 @@ class _Taken(Collector):
             yield metric
 
 
-def _histogram(title: str, text: str, series: list[tuple[list[str], int | float | list[float]]]) -> Metric:
-    metric = HistogramMetricFamily(title, text)
+def _histogram(title: str, about: str, series: list[tuple[list[str], int | float | list[float]]]) -> Metric:
+    metric = HistogramMetricFamily(title, about)
     bounds = [*(repr(bound) for bound in COMMIT_BUCKETS), "+Inf"]
     for labels, value in series:
         assert isinstance(value, list)

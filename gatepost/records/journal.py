@@ -66,7 +66,7 @@ class Journal:
         self._records.start()
 
     def info(self, text: str) -> None:
-        """Log what happened; `text` comes from `records.maillog` or `records.systemlog`."""
+        """Log what happened; `text` comes from `records.maillog`."""
         self._line("Info", text)
 
     def warning(self, text: str) -> None:

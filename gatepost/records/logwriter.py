@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from time import asctime, monotonic
 
-from gatepost.records import systemlog
+from gatepost.records import maillog
 from gatepost.records.logfile import LogFile
 
 RETRY_SECONDS = 1.0
@@ -42,7 +42,7 @@ class LogWriter:
             return 0
         note = ""
         if dropped > self._told and len(lines) < CHUNK_LINES:  # the backlog has been written out: say it here
-            lost = systemlog.lines_lost(dropped - self._told, self._reason or "the disk was too slow")
+            lost = maillog.lines_lost(dropped - self._told, self._reason or "the disk was too slow")
             note = f"{asctime()} Warning: {lost}\n"
         data = _joined(lines)
         done = self._append(data, note.encode())

@@ -1,10 +1,9 @@
-"""The lines of mail_logs that tell of mail: one function per line, and nothing else words them (asyncos.md 8.1, 8.2).
+"""The lines of mail_logs: one function per line, and nothing else words them (asyncos.md 8.1, 8.2).
 
-The shapes are those of the model, for its administrators grep and parse them. Ids and values come in, the text of the line
-goes out, without time and level. Every value that somebody else chose is made printable here, so that one event stays one
-line whatever a peer sends. Writes nothing: `records.journal` does. A dozen of these run for every message: keep them plain.
-
-Lines about the gateway itself stand in `records.systemlog`.
+The shapes are those of the model, for its administrators grep and parse them; lines that the model has not are ours, one
+sentence that names the cause. Ids and values come in, the text of the line goes out, without time and level. Every value
+that somebody else chose is made printable here, so that one event stays one line whatever a peer sends. Writes nothing:
+`records.journal` does. A dozen of these run for every message: keep them plain.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import asctime, localtime
 
-from gatepost.records.printable import printable
+from gatepost.records.printable import LIMIT, printable
 
 # -- receiving (8.1) ---------------------------------------------------------------------------------------------------
 
@@ -27,8 +26,8 @@ def new_icid(icid: int, interface: str, local: str, peer: str, host: str, verifi
 
 def access(icid: int, behavior: str, group: str, entry: str) -> str:
     """The HAT decided. A TCPREFUSEd connection has no ICID and is told as 0; SBRS, a reputation score, is never known."""
-    shown = 0 if behavior == "tcprefuse" else icid
-    return f"ICID {shown} {behavior.upper()} SG {group or 'None'} match {entry} SBRS None"
+    behavior = behavior.upper()
+    return f"ICID {0 if behavior == 'TCPREFUSE' else icid} {behavior} SG {group or 'None'} match {entry} SBRS None"
 
 
 def tls_success_in(icid: int, protocol: str, cipher: str) -> str:
@@ -61,9 +60,9 @@ def rcpt_to(mid: int, icid: int, rid: int, address: str) -> str:
     return f"MID {mid} ICID {icid} RID {rid} To: <{printable(address)}>"
 
 
-def rcpt_rejected(mid: int, icid: int, address: str, by: str = "RAT") -> str:
-    """A recipient was refused by the RAT, or by `Injection Control` (a limit)."""
-    return f"MID {mid} ICID {icid} To: <{printable(address)}> Rejected by {by}"
+def rcpt_rejected(mid: int, icid: int, address: str, reason: str = "Rejected by RAT") -> str:
+    """A recipient was refused; `Rejected by Injection Control` stands for a limit."""
+    return f"MID {mid} ICID {icid} To: <{printable(address)}> {printable(reason)}"
 
 
 def message_id(mid: int, value: str) -> str:
@@ -84,6 +83,11 @@ def ready(mid: int, octets: int, address: str) -> str:
 def queued(mid: int) -> str:
     """The message is on disk and was answered 250."""
     return f"MID {mid} queued for delivery"
+
+
+def not_stored(mid: int, icid: int, reason: str) -> str:
+    """The spool could not take the message, which was answered 451 or 452; ours."""
+    return f"MID {mid} ICID {icid} not stored: {printable(reason)}"
 
 
 def receiving_aborted(mid: int, reason: str = "Receiving aborted by sender") -> str:
@@ -109,6 +113,11 @@ def invalid_sender(icid: int, argument: str) -> str:
 def command_refused(icid: int, command: str, reply: str) -> str:
     """A command was refused by the protocol engine itself, for its syntax or its place; ours."""
     return f"ICID {icid} command '{printable(command)}' refused: {printable(reply)}"
+
+
+def early_talker(icid: int) -> str:
+    """The client talked before the banner; ours."""
+    return f"ICID {icid} sent data before the greeting"
 
 
 def icid_close(icid: int) -> str:
@@ -215,6 +224,71 @@ def held(mid: int, rids: Sequence[int], reason: str) -> str:
 def delivery_suspended() -> str:
     """Deliveries are off by an operator's wish."""
     return "Deliveries are currently suspended"
+
+
+# -- the gateway itself: ours ------------------------------------------------------------------------------------------
+
+
+def configuration_committed(revision: int, author: str, comment: str) -> str:
+    """A configuration went live."""
+    return f"Configuration revision {revision} committed by {printable(author)}: {printable(comment)}"
+
+
+def spool_full(free: int, floor: int) -> str:
+    """New mail is answered 452 from now on."""
+    return f"Spool: {free} octets free, below the floor of {floor}; new mail is refused with 452 until there is more"
+
+
+def spool_recovered(free: int) -> str:
+    """New mail is accepted again."""
+    return f"Spool: {free} octets free; new mail is accepted again"
+
+
+def shard_sick(shard: int, reason: str) -> str:
+    """A shard's disk failed a write or a sync."""
+    return f"Spool shard {shard} failed: {printable(reason)}; new mail is answered 451"
+
+
+def shard_adopted(shard: int, worker: int, messages: int) -> str:
+    """A shard that no worker owned any more was emptied into a worker's own."""
+    return f"Spool shard {shard} adopted by worker {worker}: {messages} message{'' if messages == 1 else 's'}"
+
+
+def clock_jumped(seconds: float) -> str:
+    """Wall clock and monotonic clock parted."""
+    return f"Clock jumped {'forward' if seconds > 0 else 'back'} by {abs(seconds):.0f} s; time limits are not affected"
+
+
+def internal_error(where: str, trace: str) -> str:
+    """A bug: the traceback in one line, of a long one the end, which names the error and the innermost frames."""
+    told = " / ".join(line.strip() for line in trace.splitlines() if line.strip("\t ^~"))
+    return f"Internal error in {printable(where)}: {printable(told[-LIMIT:])}"
+
+
+def lines_lost(number: int, reason: str) -> str:
+    """The log can be written again and says what it lacks."""
+    lost = "1 log line was lost" if number == 1 else f"{number} log lines were lost"
+    return f"{lost} while the log could not be written: {printable(reason)}"
+
+
+def records_unwritable(reason: str) -> str:
+    """Records wait in memory."""
+    return f"Records cannot be written: {printable(reason)}; mail goes on, and records are kept as long as memory allows"
+
+
+def records_recovered(lost: int) -> str:
+    """Records are written again."""
+    return f"Records are written again; {lost} record{' was' if lost == 1 else 's were'} lost"
+
+
+def records_damaged(path: str, aside: str, reason: str) -> str:
+    """The records database was set aside, never deleted."""
+    return f"Records database {path} is damaged ({printable(reason)}); it was set aside as {aside} and a new one begun"
+
+
+def records_gap(worker: int) -> str:
+    """A worker's last run ended without a flush."""
+    return f"Worker {worker} ended without closing its records; those of its last second may be missing"
 
 
 def _list(rids: Sequence[int]) -> str:

@@ -15,7 +15,7 @@ from time import monotonic, time
 import sqlalchemy as sa
 
 from gatepost.errors import StateError
-from gatepost.records import database, systemlog
+from gatepost.records import database, maillog
 from gatepost.records.store import FILE_NAME, RecordStore
 from gatepost.records.tables import Record
 
@@ -112,8 +112,8 @@ class RecordWriter:
         since = store.enter(self._worker, now)
         self._entered = True
         if since is not None:
-            store.gap(self._worker, since, now, 0, systemlog.records_gap(self._worker))
-            self._tell(systemlog.records_gap(self._worker))
+            store.gap(self._worker, since, now, 0, maillog.records_gap(self._worker))
+            self._tell(maillog.records_gap(self._worker))
 
     def _recover(self, store: RecordStore, lost: int) -> None:
         """Say what was lost, in the database and in the log."""
@@ -122,7 +122,7 @@ class RecordWriter:
             reason = self._failing or "the disk was too slow"
             store.gap(self._worker, self._failing_since or now, now, lost - self._told, reason)
         if self._failing or lost > self._told:
-            self._tell(systemlog.records_recovered(lost - self._told))
+            self._tell(maillog.records_recovered(lost - self._told))
         self._told = lost
         self._failing = ""
         self._failing_since = 0.0
@@ -133,7 +133,7 @@ class RecordWriter:
         if database.is_damaged(error):
             self._set_aside(reason)
         elif not self._failing:
-            self._tell(systemlog.records_unwritable(reason))
+            self._tell(maillog.records_unwritable(reason))
         if not self._failing:
             self._failing_since = time()
         self._failing = reason
@@ -147,11 +147,11 @@ class RecordWriter:
             aside = database.set_aside(self._path, damaged)
         except OSError as error:
             reason = f"{reason}; it could not be set aside: {error}"
-            self._tell(systemlog.records_unwritable(reason))
+            self._tell(maillog.records_unwritable(reason))
             return
         self._retry = 0.0  # the next round begins a new file
         if aside is not None:
-            self._aside = systemlog.records_damaged(str(self._path), aside.name, reason)
+            self._aside = maillog.records_damaged(str(self._path), aside.name, reason)
             self._tell(self._aside)
 
     def _drop_store(self) -> None:

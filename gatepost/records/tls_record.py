@@ -1,4 +1,7 @@
-"""The TLS record: one per connection, in either direction, whether or not TLS came about. Facts only; `records.store` keeps them."""
+"""The TLS record: one per connection, in either direction, whether or not TLS came about.
+
+Facts only; `records.store` keeps them.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from OpenSSL import SSL
 
 from gatepost.tls import binding
+from gatepost.tls.ciphers import expand
 
 SUITES = (
     "TLS_AES_256_GCM_SHA384",
@@ -17,16 +18,9 @@ SUITES = (
 )
 
 
-@lru_cache(maxsize=256)
 def ciphers_for(cipher_string: str, version: str) -> tuple[str, ...]:
-    """Return the ciphers of TLS 1.2 and older that an OpenSSL cipher string stands for; nothing for a string it refuses."""
-    try:
-        context = SSL.Context(SSL.TLS_METHOD)
-        context.set_cipher_list(cipher_string.encode())
-    except (SSL.Error, ValueError):
-        return ()
-    names = SSL.Connection(context).get_cipher_list()
-    return tuple(name for name in names if not name.startswith("TLS_"))
+    """Return the ciphers of one version before TLS 1.3 that a cipher string stands for; none for a string it refuses."""
+    return expand(cipher_string, [version])
 
 
 @lru_cache(maxsize=256)

@@ -129,8 +129,9 @@ def bring_forward(connection: sqlite3.Connection, mid: int | None, destination: 
         conditions.append("mid = :mid")
     if destination is not None:
         conditions.append("destination = :destination")
-    return connection.execute(
-        "UPDATE recipient SET due = :due WHERE (mid, rid) IN "
-        f"(SELECT mid, rid FROM recipient WHERE {' AND '.join(conditions)} LIMIT :limit)",
+    keys = connection.execute(
+        f"SELECT :due, mid, rid FROM recipient WHERE {' AND '.join(conditions)} LIMIT :limit",
         {"due": due, "mid": mid, "destination": destination, "limit": limit},
-    ).rowcount
+    ).fetchall()
+    connection.executemany("UPDATE recipient SET due = ? WHERE mid = ? AND rid = ?", keys)
+    return len(keys)

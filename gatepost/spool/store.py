@@ -23,6 +23,7 @@ from gatepost.spool.faults import Fault, classify
 from gatepost.spool.layout import Layout, leftover_shards
 from gatepost.spool.message import Message, Progress, RecipientState, Status
 from gatepost.spool.room import Floor, Room
+from gatepost.spool.salvage import open_or_salvage
 from gatepost.spool.writer import MAX_WAITING, MAX_WAITING_OCTETS, Writer
 
 __all__ = ["Floor", "Incoming", "Spool", "leftover_shards"]
@@ -30,7 +31,7 @@ __all__ = ["Floor", "Incoming", "Spool", "leftover_shards"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CHUNK = 1000
+CHUNK = 500
 """Most recipients that one operation of an operator changes, so that mail in between does not wait for a million."""
 FIRST = (float("-inf"), 0, 0)
 """Stands before every deferred recipient."""
@@ -39,10 +40,11 @@ FIRST = (float("-inf"), 0, 0)
 class Spool:
     """One shard; made by `open`, of use until `close`."""
 
-    def __init__(self, layout: Layout, room: Room, writer: Writer, reader: sqlite3.Connection) -> None:
+    def __init__(self, layout: Layout, writer: Writer, reader: sqlite3.Connection) -> None:
         self.shard = layout.shard
+        self.repaired = ""
+        """What was done to a damaged shard when it was opened, for the log; empty: nothing had to be done."""
         self._layout = layout
-        self._room = room
         self._writer = writer
         self._reader = reader
         self._reading = ThreadPoolExecutor(1, f"spool-{layout.shard}-read")
@@ -55,22 +57,27 @@ class Spool:
         layout.prepare()
         layout.lock()
         try:
-            connection = schema.connect(layout)
+            connection, repaired = open_or_salvage(layout)
             try:
-                room = Room(directory, floor or Floor(), layout.reserve)
-                bodies = queries.with_body(connection, list(layout.body_mids()))
-                layout.remove_orphans(bodies)
-                writer = Writer(connection, layout, room, bodies)
-                writer.messages, writer.recipients = queries.counts(connection)
-                reader = schema.connect_reader(layout)
+                writer, reader = cls._assemble(connection, layout, Room(directory, floor or Floor(), layout.reserve))
             except BaseException:
                 connection.close()
                 raise
         except BaseException:
             layout.unlock()
             raise
+        spool = cls(layout, writer, reader)
+        spool.repaired = repaired
         writer.start()
-        return cls(layout, room, writer, reader)
+        return spool
+
+    @staticmethod
+    def _assemble(connection: sqlite3.Connection, layout: Layout, room: Room) -> tuple[Writer, sqlite3.Connection]:
+        bodies = queries.with_body(connection, layout.body_mids())
+        layout.remove_orphans(bodies)
+        writer = Writer(connection, layout, room, bodies)
+        writer.messages, writer.recipients = queries.counts(connection)
+        return writer, schema.connect_reader(layout)
 
     # --- how it stands
 
@@ -104,7 +111,7 @@ class Spool:
     def incoming(self, mid: int) -> Incoming:
         """Return a collector for the mail data of one message."""
         writer = self._writer
-        return Incoming(mid, self._layout, self._room, self._files, writer.bodies, self._sicken)
+        return Incoming(mid, self._layout, writer.room, self._files, writer.bodies, self._sicken)
 
     async def commit(self, message: Message) -> None:
         """Make a message durable; SpoolFull (452) when there is no room, SpoolSick (451) when the disk fails or lags.

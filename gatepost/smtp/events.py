@@ -18,14 +18,14 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 # --- receiver side ---------------------------------------------------------------------------------------------------
 
 
-class Hello(Event):
+class Hello(Event, frozen=True, gc=False):
     """EHLO or HELO with a well-formed name; *asks*. A 250 makes the engine list the extensions that apply."""
 
     domain: str
     extended: bool
 
 
-class Mail(Event):
+class Mail(Event, frozen=True, gc=False):
     """MAIL with valid syntax, in sequence; *asks*."""
 
     reverse_path: Path
@@ -39,7 +39,7 @@ class Mail(Event):
     envid: str = ""
 
 
-class Rcpt(Event):
+class Rcpt(Event, frozen=True, gc=False):
     """RCPT with valid syntax, in sequence; *asks*."""
 
     forward_path: Path
@@ -48,19 +48,22 @@ class Rcpt(Event):
     orcpt: str = ""
 
 
-class Data(Event):
-    """DATA, or the first BDAT chunk, with at least one accepted recipient; *asks*: 354 (the engine sends it only for DATA) or a refusal."""
+class Data(Event, frozen=True, gc=False):
+    """DATA, or the first BDAT chunk, with at least one accepted recipient; *asks*: 354 or a refusal.
+
+    For BDAT the 354 only says yes and is not sent.
+    """
 
     bdat: bool = False
 
 
-class Content(Event):
+class Content(Event, frozen=True, gc=False):
     """A piece of mail data, dot-unstuffed; tells. Pieces may split anywhere."""
 
     octets: bytes
 
 
-class EndOfData(Event):
+class EndOfData(Event, frozen=True, gc=False):
     """The mail data is complete; *asks* for the reply that takes or refuses responsibility.
 
     `fault` is the refusal that the engine demands (bare line ends, size, header limits): then it must be the answer.
@@ -70,21 +73,15 @@ class EndOfData(Event):
     fault: Reply | None = None
 
 
-class StartTls(Event):
+class StartTls(Event, frozen=True, gc=False):
     """STARTTLS, in the clear and nothing pipelined behind it; *asks*: 220 or 454. After 220 call `tls_started`."""
 
 
-class Vrfy(Event):
-    """VRFY with an argument; *asks* (252; never verifies)."""
-
-    argument: str
-
-
-class Reset(Event):
+class Reset(Event, frozen=True, gc=False):
     """The transaction under way was given up by RSET, EHLO or HELO; tells."""
 
 
-class Refused(Event):
+class Refused(Event, frozen=True, gc=False):
     """The engine itself answered a command with an error; tells, for the log and the counters."""
 
     command: str
@@ -92,11 +89,11 @@ class Refused(Event):
     reply: Reply
 
 
-class Quit(Event):
+class Quit(Event, frozen=True, gc=False):
     """QUIT; tells. The engine has answered 221; send what is due and close."""
 
 
-class Closed(Event):
+class Closed(Event, frozen=True, gc=False):
     """The engine is done: what is due is to be sent and the connection closed; tells. Comes once, then for ever."""
 
     reason: str
@@ -106,13 +103,13 @@ class Closed(Event):
 # --- sender side -----------------------------------------------------------------------------------------------------
 
 
-class Greeting(Event):
+class Greeting(Event, frozen=True, gc=False):
     """The peer's banner."""
 
     reply: Reply
 
 
-class HelloReply(Event):
+class HelloReply(Event, frozen=True, gc=False):
     """Answer to EHLO or HELO."""
 
     reply: Reply
@@ -120,44 +117,44 @@ class HelloReply(Event):
     """Keyword in upper case to its parameters; empty after HELO."""
 
 
-class StartTlsReply(Event):
+class StartTlsReply(Event, frozen=True, gc=False):
     """Answer to STARTTLS. Bytes that stood behind the 220 in the clear end the connection instead (`PeerFault`)."""
 
     reply: Reply
 
 
-class MailReply(Event):
+class MailReply(Event, frozen=True, gc=False):
     """Answer to MAIL."""
 
     reply: Reply
 
 
-class RcptReply(Event):
+class RcptReply(Event, frozen=True, gc=False):
     """Answer to the RCPT at `index` of the transaction."""
 
     index: int
     reply: Reply
 
 
-class DataReply(Event):
+class DataReply(Event, frozen=True, gc=False):
     """Answer to DATA (354 or a refusal); not seen when BDAT is used."""
 
     reply: Reply
 
 
-class EndReply(Event):
+class EndReply(Event, frozen=True, gc=False):
     """Answer to the end of mail data: the one that says who is responsible."""
 
     reply: Reply
 
 
-class OtherReply(Event):
+class OtherReply(Event, frozen=True, gc=False):
     """Answer to RSET, NOOP or QUIT."""
 
     reply: Reply
 
 
-class PeerFault(Event):
+class PeerFault(Event, frozen=True, gc=False):
     """The peer broke the protocol, went away in the middle or sent what nobody asked for; nothing more comes."""
 
     text: str

@@ -1,0 +1,72 @@
+"""Reads a peer's replies (RFC 5321 4.2): bounded, strict about line ends and codes, and harmless to show.
+
+A reply is short text from a stranger. Whatever is no reply raises BadReply, and the connection is of no further use: what
+comes next could not be told apart from an answer to something else (faults.md 2, rows 2 and 10).
+"""
+
+from __future__ import annotations
+
+from gatepost.errors import GatepostError
+from gatepost.smtp.grammar import printable
+from gatepost.smtp.reply import Reply
+
+MAX_LINE = 4096
+"""Octets of a line with its CR LF; RFC 5321 4.5.3.1.5 promises 512, some peers write essays."""
+MAX_LINES = 1000
+MAX_REPLY = 64 * 1024
+
+
+class BadReply(GatepostError):
+    """What the peer sent is no SMTP reply."""
+
+
+class ReplyReader:
+    """A buffer that gives out whole replies."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._code = b""
+        self._lines: list[str] = []
+        self._size = 0
+
+    def __bool__(self) -> bool:
+        """Whether there are octets that were not given out."""
+        return bool(self._buffer or self._lines)
+
+    def feed(self, octets: bytes) -> None:
+        """Add octets as they came."""
+        self._buffer += octets
+
+    def next_reply(self) -> Reply | None:
+        """Give out the next reply; None when more octets are needed."""
+        while (line := self._next_line()) is not None:
+            code, mark = line[:3], line[3:4]
+            if len(code) != 3 or not code.isdigit() or code[0] not in b"2345" or mark not in (b" ", b"-", b""):
+                raise BadReply(f"not an SMTP reply: {printable(line, 80)}")
+            if self._lines and code != self._code:
+                raise BadReply(f"codes {self._code.decode()} and {code.decode()} in one reply")
+            text = printable(line[4:])
+            if mark != b"-" and not self._lines:
+                return Reply(int(code), text)
+            self._code = code
+            self._lines.append(text)
+            self._size += len(line)
+            if len(self._lines) > MAX_LINES or self._size > MAX_REPLY:
+                raise BadReply("endless reply")
+            if mark != b"-":
+                text, self._lines, self._size = "\n".join(self._lines), [], 0
+                return Reply(int(code), text)
+        return None
+
+    def _next_line(self) -> bytes | None:
+        buffer = self._buffer
+        end = buffer.find(b"\n", 0, MAX_LINE)
+        if end < 0:
+            if len(buffer) >= MAX_LINE:
+                raise BadReply("reply line too long")
+            return None
+        line = bytes(buffer[: end + 1])
+        del buffer[: end + 1]
+        if line[-2:] != b"\r\n" or line.count(b"\r") > 1 or b"\0" in line:
+            raise BadReply(f"bare CR, bare LF or NUL in a reply: {printable(line, 80)}")
+        return line[:-2]

@@ -104,7 +104,7 @@ def of_dns(problem: DnsProblem, name: str, text: str = "", *, routed: bool = Fal
     }
     status, sentence = said[problem]
     if routed:
-        return _waits("4.4.4", f"{sentence}{why} (a host of an SMTP route)")
+        return _waits(f"4{status[1:]}", f"{sentence}{why} (a host of an SMTP route)")
     return Cost(scope="destination", action="bounce", status=status, diagnostic=f"{sentence}{why}")
 
 

@@ -31,6 +31,6 @@ def resolve(name: str, policy: MailFlowPolicy, default: DefaultPolicy) -> Policy
 
 
 def policies(listener: Listener) -> dict[str, Policy]:
-    """Resolve all policies of a listener, the bare behaviours among them; a policy may not take a bare behaviour's name."""
+    """Resolve all policies of a listener, the bare behaviours among them; its own go before a bare one of that name."""
     bare = {name: MailFlowPolicy(behavior=cast(Behavior, name.lower())) for name in BARE_BEHAVIORS}
-    return {name: resolve(name, policy, listener.default_policy) for name, policy in {**listener.policies, **bare}.items()}
+    return {name: resolve(name, policy, listener.default_policy) for name, policy in {**bare, **listener.policies}.items()}

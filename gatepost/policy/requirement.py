@@ -133,9 +133,8 @@ def _certificate_fault(outcome: TlsOutcome, owner: str, names: Sequence[str], se
         why = outcome.chain_error or "it was not verified"
         return f"certificate of {owner} is not valid: {why}; {setting} wants a valid one"
     if names and not identity.match(outcome.peer, names):
-        return (
-            f"certificate of {owner} is for {_shown(identity.presented(outcome.peer))}; {setting} wants {' or '.join(names)}"
-        )
+        carried = _shown(identity.presented(outcome.peer))
+        return f"certificate of {owner} is for {carried}; {setting} wants {' or '.join(names)}"
     return ""
 
 

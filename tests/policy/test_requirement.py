@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -35,8 +35,8 @@ def required(setting: OutboundTls) -> Requirement:
     return Requirement(setting=setting, profile="outbound", source=SOURCE)
 
 
-def judge(setting: OutboundTls, given: TlsOutcome | None = None, **facts: object) -> TlsVerdict:
-    return judge_outbound(required(setting), PARTNER, outcome=given, **facts)  # type: ignore[arg-type]
+def judge(setting: OutboundTls, given: TlsOutcome | None = None, **facts: Any) -> TlsVerdict:
+    return judge_outbound(required(setting), PARTNER, outcome=given, **facts)
 
 
 CLEAR = {"no", "preferred", "preferred-verify"}
@@ -52,7 +52,7 @@ CLEAR = {"no", "preferred", "preferred-verify"}
         {},
     ],
 )
-def test_without_tls_only_what_does_not_require_it_goes_in_the_clear(setting: OutboundTls, facts: dict[str, object]) -> None:
+def test_without_tls_only_what_does_not_require_it_goes_in_the_clear(setting: OutboundTls, facts: dict[str, Any]) -> None:
     verdict = judge(setting, **facts)
     assert (verdict.allowed, verdict.verified) == (setting in CLEAR, False)
     assert verdict.status == ("" if verdict.allowed else "4.7.4")
@@ -63,7 +63,7 @@ def test_without_tls_only_what_does_not_require_it_goes_in_the_clear(setting: Ou
 @pytest.mark.parametrize(
     "facts", [{"failure": "peer sent an alert: handshake failure"}, {"starttls_reply": Reply(220, "go")}]
 )
-def test_a_failure_after_220_never_falls_back(setting: OutboundTls, facts: dict[str, object]) -> None:
+def test_a_failure_after_220_never_falls_back(setting: OutboundTls, facts: dict[str, Any]) -> None:
     verdict = judge(setting, **facts)
     assert (verdict.allowed, verdict.status) == (False, "4.7.5")
 
@@ -107,7 +107,8 @@ def test_the_certificate_counts_where_it_is_verified(
             "preferred",
             None,
             {"failure": "peer closed the connection"},
-            f"TLS with mx.partner.example failed: peer closed the connection; preferred ({SOURCE}) allows no clear text after 220",
+            "TLS with mx.partner.example failed: peer closed the connection; "
+            f"preferred ({SOURCE}) allows no clear text after 220",
         ),
         (
             "required-verify",
@@ -146,7 +147,7 @@ def test_the_certificate_counts_where_it_is_verified(
     ],
 )
 def test_the_reason_is_a_sentence(
-    setting: OutboundTls, given: TlsOutcome | None, facts: dict[str, object], reason: str
+    setting: OutboundTls, given: TlsOutcome | None, facts: dict[str, Any], reason: str
 ) -> None:
     assert judge(setting, given, **facts).reason == reason
 

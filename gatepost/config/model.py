@@ -65,7 +65,9 @@ class Certificate(_Document, frozen=True, kw_only=True):
     """A certificate chain and its private key, both PEM."""
 
     certificate: str
+    """The host's own certificate first, then each issuer up to, not including, the root."""
     private_key: str
+    """Without a passphrase; written as "*****" in exports unless keys are asked for."""
 
 
 class TlsProfile(_Document, frozen=True, kw_only=True):
@@ -87,23 +89,33 @@ class AddressList(_Document, frozen=True, kw_only=True):
     """Envelope addresses: `user@example.com`, `user@`, `@example.com`, `@.example.com`, `@[192.0.2.1]`."""
 
     addresses: list[str] = []
+    """Entries; the order means nothing."""
     description: str = ""
+    """For people only."""
 
 
 class PolicyFields(_Document, frozen=True, kw_only=True):
     """The fields of a mail flow policy; None means: as in the listener's Default Policy Parameters."""
 
     tls: InboundTls | None = None
+    """no: STARTTLS is not offered; preferred: offered; required: nothing else is answered before it. With -verify the
+    client's certificate is asked for: preferred-verify refuses an invalid one, required-verify wants a valid one."""
     tls_profile: str | None = None
+    """Name of the TLS profile that the handshake uses."""
     tls_mandatory_senders: str | None = None
     """Name of an address list; with tls = preferred these senders must encrypt. Empty string: none."""
     tls_peer_names: list[str] | None = None
     """With -verify: DNS names of which the client certificate must carry one; empty: any valid chain."""
     max_messages_per_connection: int | None = None
+    """Messages in one session; the next MAIL is answered 421. -1: no limit."""
     max_recipients_per_message: int | None = None
+    """Recipients of one message; the next RCPT is answered 452 #4.5.3. -1: no limit."""
     max_message_size: Size | None = None
+    """Octets of one message, told by SIZE in the EHLO reply; more is refused 552. -1: no limit."""
     max_connections_per_host: int | None = None
+    """Sessions that one host may have open at once; the next is answered 421. -1: no limit."""
     max_recipients_per_hour: int | None = None
+    """Recipients that one host may name in an hour; the next RCPT is answered 452. -1: no limit."""
 
 
 class DefaultPolicy(_Document, frozen=True, kw_only=True):
@@ -124,16 +136,21 @@ class MailFlowPolicy(PolicyFields, frozen=True, kw_only=True):
     """What the hosts of a sender group get."""
 
     behavior: Behavior = "accept"
+    """accept: for the recipients of the RAT; relay: for any recipient; reject: refused in the banner; tcprefuse: closed
+    without a word; continue: the match is passed over and the table read on."""
 
 
 class SenderGroup(_Document, frozen=True, kw_only=True):
     """One row of the Host Access Table."""
 
     name: str
+    """Stands in log lines and records; every group of a listener has its own."""
     senders: list[str] = []
+    """Members, any of which matches; see Sender group members."""
     policy: str
     """Name of a policy of this listener, or a bare behaviour in capitals: ACCEPT RELAY REJECT TCPREFUSE CONTINUE."""
     comment: str = ""
+    """For people only."""
 
 
 class Recipient(_Document, frozen=True, kw_only=True):
@@ -142,50 +159,73 @@ class Recipient(_Document, frozen=True, kw_only=True):
     match: str
     """`user@example.com`, `example.com`, `.example.com`, `user@`, `[192.0.2.1]`, or ALL."""
     action: Literal["accept", "reject"] = "accept"
+    """What RCPT with such a recipient is answered; a recipient that no row matches is refused 550 #5.1.0."""
 
 
 class Listener(_Document, frozen=True, kw_only=True):
     """An SMTP service on one address and port."""
 
     type: Literal["public", "private"] = "public"
+    """public: from the Internet, with HAT and RAT; private: from your own hosts, with a HAT only."""
     address: str = "0.0.0.0"
+    """IP address to bind; 0.0.0.0 stands for every IPv4 address of this machine, :: for every IPv6 address."""
     port: int = 25
+    """TCP port to bind; no two listeners share one on the same address."""
     interface: str = ""
     """Name of the IP interface as the log shows it; empty: the listener's own name."""
     certificates: list[str] = []
+    """Names of certificates; the first is shown unless the client asks for a name (SNI) that another one carries."""
     max_concurrency: int = 1000
+    """Sessions that may be open at once; the next is answered 421."""
     tcp_queue: int = 50
+    """Connections that may wait to be taken (listen backlog)."""
     default_domain: str = ""
     """Completes an address without domain; empty: such addresses are refused."""
     bounce_profile: str = "Default"
+    """Name of the bounce profile for messages that came in here, unless the destination names one."""
     bare_line_endings: Literal["refuse", "repair"] = "refuse"
+    """A CR or LF alone in mail data: refuse answers 554, repair makes it CR LF; it never ends the data."""
     default_policy: DefaultPolicy = DefaultPolicy()
+    """Default Policy Parameters: what the policies do not set themselves."""
     policies: dict[str, MailFlowPolicy] = {}
+    """Mail flow policies by name."""
     sender_groups: list[SenderGroup] = []
     """Evaluated top to bottom, first match decides. A host that no group holds gets the ALL row."""
     all_hosts: str = ""
     """Policy (or bare behaviour) of the ALL row; empty: ACCEPT on a public listener, REJECT on a private one."""
     recipients: list[Recipient] = []
+    """Recipient Access Table, first match decides; ends with ALL reject. Not consulted on a private listener."""
 
 
 class RecipientRate(_Document, frozen=True, kw_only=True):
     """A number of recipients in a number of minutes."""
 
     recipients: int
+    """How many."""
     minutes: int = 60
+    """In how long, 1 to 60."""
 
 
 class DestinationControl(_Document, frozen=True, kw_only=True):
     """How mail to one destination domain is delivered; None means: as in `default_destination`."""
 
     tls: OutboundTls | None = None
+    """no: never tried; preferred: used where the next hop takes STARTTLS; required: no mail without it. With -verify the
+    certificate is verified: preferred-verify notes the result, required-verify holds the mail back. docs/tls.md has each."""
     tls_profile: str | None = None
+    """Name of the TLS profile that the handshake uses."""
     dane: Literal["none", "opportunistic", "mandatory"] | None = None
+    """DANE (RFC 7672); only none in this version."""
     mta_sts: Literal["none", "testing", "enforce-as-published"] | None = None
+    """MTA-STS (RFC 8461); only none in this version."""
     max_connections: int | None = None
+    """Connections to the destination at once."""
     max_messages_per_connection: int | None = None
+    """Messages over one connection; then a new one is made."""
     recipients_per_minutes: RecipientRate | None = None
+    """Recipients sent to in so many minutes, such as { recipients = 1000, minutes = 60 }; left out: no limit."""
     bounce_profile: str | None = None
+    """Name of the bounce profile for mail to the destination."""
 
 
 class DefaultDestination(_Document, frozen=True, kw_only=True):
@@ -207,6 +247,7 @@ class BounceProfile(_Document, frozen=True, kw_only=True):
     """How long and how often delivery is tried."""
 
     max_retries: int = 100
+    """Attempts after the first before a soft bounce becomes hard."""
     max_age: int = 259200
     """Seconds in the queue before a soft bounce becomes hard."""
     initial_wait: int = 60
@@ -219,14 +260,21 @@ class Config(_Document, frozen=True, kw_only=True):
     """The whole document."""
 
     gateway: Gateway = Gateway()
+    """Settings of the gateway as a whole."""
     certificates: dict[str, Certificate] = {}
+    """Certificates and keys by name."""
     tls_profiles: dict[str, TlsProfile] = {}
     """The three built-in ones, gui, inbound and outbound, exist with the defaults when they are not named."""
     address_lists: dict[str, AddressList] = {}
+    """Lists of envelope addresses by name."""
     listeners: dict[str, Listener] = {}
+    """Listeners by name."""
     destinations: dict[str, DestinationControl] = {}
+    """Destination controls by domain, or `.domain` for the domains below it; the most specific one is used."""
     default_destination: DefaultDestination = DefaultDestination()
+    """What other domains get, and fields that a destination control leaves out."""
     routes: dict[str, list[str]] = {}
+    """SMTP routes by domain, `.domain` or ALL; the most specific one is used, whatever the order, and MX is not asked."""
     bounce_profiles: dict[str, BounceProfile] = {}
     """`Default` exists with the defaults when it is not named."""
 

@@ -69,9 +69,17 @@ class Backlog(Generic[Item]):
             try:
                 done = self._write(batch, self.dropped)
             except Exception:  # a bug costs this batch, not the thread: without it nothing would be written any more
-                os.write(2, f"gatepost: bug in {self._thread.name}\n{traceback.format_exc()}".encode())
+                note(f"bug in {self._thread.name}\n{traceback.format_exc()}")
                 self.dropped += len(batch)
                 done = len(batch)
             del items[:done]
             if done < len(batch) or len(batch) < self._chunk:
                 return
+
+
+def note(text: str) -> None:
+    """Say it on stderr, the last resort of those who cannot write where they should; in silence when that fails too."""
+    try:
+        os.write(2, f"gatepost: {text}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass

@@ -9,11 +9,10 @@ A failing disk costs lines and records, never mail: see `records.logwriter` and 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from time import asctime, localtime, monotonic, time
 
-from gatepost.records.backlog import Backlog
+from gatepost.records.backlog import Backlog, note
 from gatepost.records.logfile import ROTATE_BYTES, LogFile
 from gatepost.records.logwriter import CHUNK_LINES, LogWriter
 from gatepost.records.message_record import MessageRecord, OutcomeRecord
@@ -121,7 +120,7 @@ class Journal:
         if self._lines.close(deadline - monotonic()):
             self._log.close()
         if left := len(self._lines) + len(self._records):
-            os.write(2, f"gatepost: {left} log lines and records could not be written before the end\n".encode())
+            note(f"{left} log lines and records could not be written before the end")
 
     def _line(self, level: str, text: str) -> None:
         now = int(time())

@@ -7,10 +7,10 @@ lines are missing and why.
 
 from __future__ import annotations
 
-import os
 from time import asctime, monotonic
 
 from gatepost.records import maillog
+from gatepost.records.backlog import note
 from gatepost.records.logfile import LogFile
 
 RETRY_SECONDS = 1.0
@@ -38,16 +38,16 @@ class LogWriter:
             self._reopen = False
             self._file.close()
             self._retry = 0.0
-        if not lines or (self._failing and monotonic() < self._retry):
+        if (not lines and dropped == self._told) or (self._failing and monotonic() < self._retry):
             return 0
-        note = ""
+        loss = b""
         if dropped > self._told and len(lines) < CHUNK_LINES:  # the backlog has been written out: say it here
-            lost = maillog.lines_lost(dropped - self._told, self._reason or "the disk was too slow")
-            note = f"{asctime()} Warning: {lost}\n"
+            told = maillog.lines_lost(dropped - self._told, self._reason or "the disk was too slow")
+            loss = f"{asctime()} Warning: {told}\n".encode()
         data = _joined(lines)
-        done = self._append(data, note.encode())
-        if done == len(data) + len(note):
-            self._told = dropped
+        done = self._append(data + loss)
+        if done == len(data) + len(loss):
+            self._told = dropped if loss else self._told
             return len(lines)
         return data.count(b"\n", 0, done)
 
@@ -55,14 +55,14 @@ class LogWriter:
         """Let go of the file; the thread has ended."""
         self._file.close()
 
-    def _append(self, data: bytes, note: bytes) -> int:
+    def _append(self, data: bytes) -> int:
         """Octets that went out; a failure is told once, and looked at again after RETRY_SECONDS."""
         try:
-            done = self._file.write(data + note)
+            done = self._file.write(data)
         except OSError as error:
-            self._fail(error.strerror or str(error))
+            self._fail(f"{error.strerror}: {error.filename}" if error.filename else error.strerror or str(error))
             return 0
-        if done < len(data) + len(note):
+        if done < len(data):
             self._fail("only a part could be written")
         else:
             self._failing = False
@@ -73,7 +73,7 @@ class LogWriter:
         self._reason = reason
         if not self._failing:
             self._failing = True
-            os.write(2, f"gatepost: mail_logs cannot be written: {reason}; mail goes on\n".encode())
+            note(f"mail_logs cannot be written: {reason}; mail goes on")
 
 
 def _joined(lines: list[str]) -> bytes:

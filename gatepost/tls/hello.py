@@ -8,6 +8,7 @@ but `NotTls`. Never answers, never decides.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from gatepost.errors import TlsFailure
 from gatepost.tls import registry
@@ -107,23 +108,40 @@ def parse_client_hello(body: bytes) -> Offer:
 
 
 def _client_hello(body: bytes) -> Offer:
-    version = int.from_bytes(body[:2], "big")
     at = 34  # legacy_version and random
     at += 1 + body[at]  # legacy_session_id
     suites = _vector(body, at, 2)
     at += 2 + len(suites)
     at += 1 + body[at]  # legacy_compression_methods
     found = _extensions(_vector(body, at, 2)) if at < len(body) else {}  # SSLv3 and TLS 1.0 may end without extensions
-    versions = _codes(_vector(found[_VERSIONS], 0, 1)) if _VERSIONS in found else [version]
+    shares = found.get(_KEY_SHARE)
     return Offer(
-        versions=registry.names(registry.VERSIONS, versions),
-        suites=registry.names(registry.SUITES, _codes(suites)),
-        groups=registry.names(registry.GROUPS, _list(found, _GROUPS)),
-        key_shares=registry.names(registry.GROUPS, _key_shares(found.get(_KEY_SHARE))),
-        signatures=registry.names(registry.SIGNATURE_SCHEMES, _list(found, _SIGNATURES)),
-        server_name=_server_name(found.get(_SERVER_NAME)),
-        alpn=_alpn(found.get(_ALPN)),
+        versions=_names("versions", _vector(found[_VERSIONS], 0, 1) if _VERSIONS in found else body[:2]),
+        suites=_names("suites", suites),
+        groups=_names("groups", _list(found, _GROUPS)),
+        key_shares=_key_shares(shares) if shares else (),
+        signatures=_names("signatures", _list(found, _SIGNATURES)),
+        server_name=_server_name(found[_SERVER_NAME]) if _SERVER_NAME in found else "",
+        alpn=_alpn(found[_ALPN]) if _ALPN in found else (),
     )
+
+
+_TABLES = {
+    "versions": registry.VERSIONS,
+    "suites": registry.SUITES,
+    "groups": registry.GROUPS,
+    "signatures": registry.SIGNATURE_SCHEMES,
+}
+
+
+@lru_cache(maxsize=512)
+def _known_names(table: str, codes: bytes) -> tuple[str, ...]:
+    return registry.names(_TABLES[table], struct.unpack(f">{len(codes) // 2}H", codes))
+
+
+def _names(table: str, codes: bytes) -> tuple[str, ...]:
+    """Name a list of 16-bit codes. The few programs that send mail send the same few lists, so these are remembered."""
+    return _known_names(table, codes) if len(codes) <= 256 else _known_names.__wrapped__(table, codes)
 
 
 def _vector(data: bytes, at: int, width: int) -> bytes:
@@ -133,10 +151,6 @@ def _vector(data: bytes, at: int, width: int) -> bytes:
     if start + length > len(data) or start > len(data):
         raise ValueError
     return data[start : start + length]
-
-
-def _codes(data: bytes) -> tuple[int, ...]:
-    return struct.unpack(f">{len(data) // 2}H", data)
 
 
 def _extensions(block: bytes) -> dict[int, bytes]:
@@ -151,35 +165,30 @@ def _extensions(block: bytes) -> dict[int, bytes]:
     return found
 
 
-def _list(found: dict[int, bytes], kind: int) -> tuple[int, ...]:
-    return _codes(_vector(found[kind], 0, 2)) if kind in found else ()
+def _list(found: dict[int, bytes], kind: int) -> bytes:
+    return _vector(found[kind], 0, 2) if kind in found else b""
 
 
-def _key_shares(data: bytes | None) -> list[int]:
+def _key_shares(data: bytes) -> tuple[str, ...]:
     """Read the groups that key shares were sent for (RFC 8446 4.2.8); an empty list asks for a HelloRetryRequest."""
-    groups = []
-    shares = _vector(data, 0, 2) if data else b""
+    shares = _vector(data, 0, 2)
+    codes = b""
     at = 0
     while at < len(shares):
-        group, length = struct.unpack_from(">HH", shares, at)
-        groups.append(group)
-        at += 4 + length
-    return groups
+        codes += shares[at : at + 2]
+        at += 4 + int.from_bytes(shares[at + 2 : at + 4], "big")
+    return _names("groups", codes)
 
 
-def _server_name(data: bytes | None) -> str:
-    """Read the host_name of RFC 6066 3; anything but plain ASCII is shown escaped and will match no certificate."""
-    if not data:
-        return ""
+def _server_name(data: bytes) -> str:
+    """Read the host_name of RFC 6066 3; what is not plain ASCII is shown escaped and will match no certificate."""
     names = _vector(data, 0, 2)
-    if not names or names[0] != 0:
-        return ""
-    return _text(_vector(names, 1, 2))
+    return _text(_vector(names, 1, 2)) if names[:1] == b"\0" else ""
 
 
-def _alpn(data: bytes | None) -> tuple[str, ...]:
+def _alpn(data: bytes) -> tuple[str, ...]:
     protocols = []
-    block = _vector(data, 0, 2) if data else b""
+    block = _vector(data, 0, 2)
     at = 0
     while at < len(block):
         name = _vector(block, at, 1)
@@ -188,6 +197,10 @@ def _alpn(data: bytes | None) -> tuple[str, ...]:
     return tuple(protocols)
 
 
+# Octets that are not printable ASCII, and the backslash that escapes them.
+_ESCAPES = {octet: f"\\x{octet:02x}" for octet in range(256) if not 0x20 < octet < 0x7F or octet == 0x5C}
+
+
 def _text(data: bytes) -> str:
-    """Decode a name from the wire; every octet that is not printable ASCII becomes `\\x..`, in logs as in comparisons."""
-    return "".join(chr(octet) if 0x20 < octet < 0x7F and octet != 0x5C else f"\\x{octet:02x}" for octet in data)
+    """Decode a name from the wire, escaped: in logs it stays on its line, and in comparisons it equals only itself."""
+    return data.decode("latin-1").translate(_ESCAPES)

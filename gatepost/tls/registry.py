@@ -198,7 +198,7 @@ SIGNATURE_SCHEMES: Final = {
 
 def names(table: dict[int, str], codes: Iterable[int]) -> tuple[str, ...]:
     """Name each code, in order; GREASE values are left out, for they mean nothing by design (RFC 8701)."""
-    return tuple([table.get(code) or f"0x{code:04x}" for code in codes if not is_grease(code)])
+    return tuple(table.get(code) or f"0x{code:04x}" for code in codes if not is_grease(code))
 
 
 def is_grease(code: int) -> bool:

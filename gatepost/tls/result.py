@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 
@@ -9,6 +11,9 @@ from gatepost.tls import binding, registry
 from gatepost.tls.certificates import peer_certificate
 from gatepost.tls.ciphers import iana_name
 from gatepost.tls.outcome import TlsOutcome
+
+# Reading a certificate costs a seventh of a handshake, and most mail goes to the same few hosts. Few, for one may be large.
+_read = lru_cache(maxsize=32)(peer_certificate)
 
 
 def outcome(connection: SSL.Connection) -> TlsOutcome:
@@ -25,7 +30,7 @@ def outcome(connection: SSL.Connection) -> TlsOutcome:
         bits=connection.get_cipher_bits() or 0,
         chain_ok=shown is not None and error is None,
         chain_error=binding.verify_error(error) if error is not None else "",
-        peer=peer_certificate(shown) if shown is not None else None,
+        peer=_read(shown) if shown is not None else None,
     )
 
 

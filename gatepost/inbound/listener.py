@@ -53,16 +53,18 @@ class Inbound:
             snapshot = self._snapshot()
             listener = snapshot.listeners.get(name)
             if listener is None or self._stopping or name in self._suspended:
-                wire.write(reply.SERVICE_NOT_AVAILABLE.encode())
+                wire.write(reply.service_not_available(snapshot.gateway.hostname).encode())
                 wire.close()
                 return
             session = Session(wire, snapshot, listener, self._shared)
             self._sessions.add(session)
+            self._shared.metrics.sessions["in"] += 1
             self._idle.clear()
             try:
                 await session.run()
             finally:
                 self._sessions.discard(session)
+                self._shared.metrics.sessions["in"] -= 1
                 if not self._sessions:
                     self._idle.set()
 

@@ -62,10 +62,10 @@ class Session:
             ending = await self._serve()
         except WireError as fault:
             ending = f"lost: {fault}"
-        except Exception:  # a bug in one session ends that session and no other
+        except Exception:  # it ends this session and no other
             ending = "internal error"
             self._journal.critical(maillog.internal_error(f"ICID {self._icid}", traceback.format_exc()))
-            self._say_farewell(reply.SERVICE_NOT_AVAILABLE)
+            self._say_farewell(self._not_available())
         finally:
             self._finish(ending)
 
@@ -81,6 +81,7 @@ class Session:
         self._host = await self._identify()
         listed = await self._listed()
         self._verdict = verdict = self._listener.hat.match(self._host, listed)
+        self._metrics.connections["in", verdict.policy.behavior] += 1
         if verdict.policy.behavior == "tcprefuse":
             self._journal.info(maillog.access(0, "TCPREFUSE", verdict.group, verdict.entry))
             self._wire.reset()
@@ -91,6 +92,7 @@ class Session:
             self._wire.write(access.refusal(verdict, self._snapshot.gateway.hostname).encode())
             return "refused"
         if (refusal := await self._admit(verdict)) is not None:
+            self._metrics.connections["in", "limit"] += 1
             self._journal.info(maillog.receiving_failed(self._icid, "Connection limit exceeded"))
             self._wire.write(refusal.encode())
             return "refused"
@@ -148,8 +150,6 @@ class Session:
             total=gateway.connection_time_limit,
         )
         engine.greet(reply.banner(gateway.hostname))
-        if self._wire.at_hand and not self._wire.closed:
-            self._journal.info(maillog.early_talker(self._icid))
         while True:
             event = engine.next_event()
             if event is None:
@@ -191,6 +191,7 @@ class Session:
                     return event.reason
             if answer is not None:
                 engine.reply(answer)
+                self._metrics.replies["in", answer.code] += 1
 
     async def _exchange(self, engine: Receiver, clocks: Clocks) -> bool:
         """Send what is due and wait for more; False when the time ran out or the gateway stops, after saying so."""
@@ -198,18 +199,21 @@ class Session:
         if self._wire.clogged:
             await self._wire.drain(min(WRITE_TIMEOUT, clocks.left(self._loop.time())))
         if self._stopping and not engine.in_transaction:
-            self._say_farewell(reply.SERVICE_NOT_AVAILABLE)
+            self._say_farewell(self._not_available())
             return False
         try:
             engine.receive_data(await self._wire.read(clocks.left(self._loop.time())))
         except WireTimeout:
-            self._say_farewell(reply.SERVICE_NOT_AVAILABLE if self._stopping else clocks.farewell(self._loop.time()))
+            self._say_farewell(self._not_available() if self._stopping else clocks.farewell(self._loop.time()))
             return False
         return True
 
     def _flush(self, engine: Receiver) -> None:
         if octets := engine.data_to_send():
             self._wire.write(octets)
+
+    def _not_available(self) -> Reply:
+        return reply.service_not_available(self._snapshot.gateway.hostname)
 
     def _say_farewell(self, last: Reply) -> None:
         if self._engine is not None:
@@ -238,11 +242,11 @@ class Session:
     def _refuse_mail(self, event: events.Mail, verdict: AccessVerdict) -> Reply | None:
         spool, policy = self._shared.spool, verdict.policy
         if self._stopping:
-            return reply.SERVICE_NOT_AVAILABLE
+            return self._not_available()
         if self._clocks is not None and self._clocks.refuses_message(self._loop.time()):
             return reply.CONNECTION_TIME_EXCEEDED
-        if 0 <= policy.max_messages_per_connection <= self._messages:
-            return reply.TOO_MANY_MESSAGES
+        if (refusal := access.message(policy, self._messages)) is not None:
+            return refusal
         if not spool.accepting:
             return reply.SERVER_ERROR if spool.sick else reply.LOW_RESOURCES
         path: Path = self._listener.complete(event.reverse_path)
@@ -255,7 +259,7 @@ class Session:
         transaction, self._transaction = self._transaction, None
         assert transaction is not None
         if event.fault is not None:
-            transaction.abandon()
+            transaction.abandon(str(event.fault))
             self._journal.info(maillog.receiving_failed(self._icid, str(event.fault)))
             return event.fault
         answer = await transaction.accept(self._tls)
@@ -273,8 +277,10 @@ class Session:
 
     async def _start_tls(self, verdict: AccessVerdict) -> None:
         policy = verdict.policy
-        tls = TlsEngine.server(self._listener.tls_context(policy))
+        context = self._listener.tls_context(policy)
         assert self._engine is not None
+        assert context is not None, "STARTTLS is only offered where there is a context"
+        tls = TlsEngine.server(context)
         try:
             self._tls = await self._wire.start_tls(tls, self._snapshot.gateway.tls_handshake_timeout)
         except WireTimeout:
@@ -293,7 +299,7 @@ class Session:
         if not self._tls_verdict.allowed:
             self._failure = self._tls_verdict.reason
             self._journal.info(maillog.tls_failed_in(self._icid, self._failure))
-            self._say_farewell(self._tls_verdict.reply or reply.SERVICE_NOT_AVAILABLE)
+            self._say_farewell(self._tls_verdict.reply or self._not_available())
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -309,10 +315,18 @@ class Session:
         lost = ending.startswith("lost")
         self._journal.info(maillog.icid_lost(self._icid, ending) if lost else maillog.icid_close(self._icid))
         self._journal.tls(self._record(self._verdict))
+        self._count_tls()
+
+    def _count_tls(self) -> None:
+        tls = self._tls
+        if tls is not None:
+            self._metrics.tls["in", tls.protocol, tls.cipher, tls.group, "success"] += 1
+        else:
+            self._metrics.tls["in", "", "", "", "failed" if self._failure else "none"] += 1
 
     def _record(self, verdict: AccessVerdict) -> TlsRecord:
         policy, host = verdict.policy, self._host
-        context = self._listener.tls_context(policy) if policy.tls != "no" else None
+        context = self._listener.tls_context(policy)
         return TlsRecord(
             direction="in",
             connection=self._icid,
@@ -328,7 +342,7 @@ class Session:
             requirement_source=f"policy {policy.name} of listener {self._listener.name}",
             offer=self._offer,
             allowance=context.allowance if context else None,
-            cipher_order=context.cipher_order if context else "",
+            cipher_order=context.terms.cipher_order if context else "",
             outcome=self._tls,
             failure=self._failure,
             verdict=self._tls_verdict.reason if self._tls_verdict else "",

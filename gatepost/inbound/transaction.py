@@ -10,6 +10,7 @@ import time
 from gatepost.errors import SpoolFull, SpoolSick
 from gatepost.inbound import trace
 from gatepost.inbound.shared import Shared
+from gatepost.policy import access
 from gatepost.policy.verdict import Host, Policy
 from gatepost.records import maillog
 from gatepost.records.message_record import MessageRecord
@@ -57,20 +58,18 @@ class Transaction:
 
     async def recipient(self, event: events.Rcpt) -> Reply:
         """Take or refuse one recipient: how many, how many an hour, and whether the address is one of ours."""
-        if 0 <= self._policy.max_recipients_per_message <= len(self._recipients):
-            return reply.TOO_MANY_RECIPIENTS
-        path = self._listener.complete(event.forward_path)
-        verdict = self._listener.recipients.judge(self._policy, path)
-        if not verdict.accepted:
-            self._shared.journal.info(maillog.rcpt_rejected(self.mid, self._icid, str(path), verdict.reason))
+        journal = self._shared.journal
+        if (refusal := access.recipient(self._policy, len(self._recipients))) is not None:
+            return refusal
+        verdict = self._listener.recipients.judge(self._policy, event.forward_path)
+        address = str(verdict.forward_path)
+        if verdict.reply is not None:
+            journal.info(maillog.rcpt_rejected(self.mid, self._icid, address))
             return verdict.reply
         if not await self._within_rate():
-            self._shared.journal.info(
-                maillog.rcpt_rejected(self.mid, self._icid, str(path), "Rejected by Injection Control")
-            )
+            journal.info(maillog.rcpt_rejected(self.mid, self._icid, address, "Injection Control"))
             return reply.TOO_MANY_RECIPIENTS_THIS_HOUR
-        address = str(path)
-        self._shared.journal.info(maillog.rcpt_to(self.mid, self._icid, len(self._recipients), address))
+        journal.info(maillog.rcpt_to(self.mid, self._icid, len(self._recipients), address))
         self._recipients.append(address)
         self._notify.append(event.notify)
         self._orcpt.append(event.orcpt)
@@ -112,6 +111,7 @@ class Transaction:
     async def accept(self, tls: TlsOutcome | None) -> Reply:
         """Make the message durable and hand it on; 250 only then. 451 or 452 leave it with the client."""
         subject, message_id = trace.peek(self._start)
+        began = time.monotonic()
         try:
             content = await self._incoming.finish()
             message = Message(self._envelope(subject, message_id), content)
@@ -120,17 +120,18 @@ class Transaction:
             return self._not_stored(reply.QUEUE_FULL, str(fault))
         except SpoolSick as fault:
             return self._not_stored(reply.SERVER_ERROR, str(fault))
+        self._shared.metrics.commit(time.monotonic() - began)
         self._tell_accepted(message.envelope, tls)
         self._shared.enqueue(message)
         return reply.message_accepted(self.mid)
 
-    def abandon(self) -> None:
+    def abandon(self, reason: str = "Receiving aborted by sender") -> None:
         """Forget the message; nothing of it stays on disk."""
         self._incoming.discard()
+        self._shared.journal.info(maillog.receiving_aborted(self.mid, reason))
 
     def _not_stored(self, answer: Reply, why: str) -> Reply:
-        self.abandon()
-        self._shared.journal.warning(maillog.not_stored(self.mid, self._icid, why))
+        self.abandon(f"{answer}: {why}")
         return answer
 
     def _envelope(self, subject: str, message_id: str) -> Envelope:
@@ -155,6 +156,8 @@ class Transaction:
 
     def _tell_accepted(self, envelope: Envelope, tls: TlsOutcome | None) -> None:
         journal, mid = self._shared.journal, self.mid
+        self._shared.metrics.messages_accepted += 1
+        self._shared.metrics.bytes["in"] += envelope.size
         if envelope.message_id:
             journal.info(maillog.message_id(mid, envelope.message_id))
         if envelope.subject:

@@ -12,6 +12,7 @@ import ipaddress
 import re
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 import dns.exception
 import dns.name
@@ -86,8 +87,7 @@ class ReverseName(msgspec.Struct, frozen=True):
     """The double lookup of a connecting address; its fields are those of `policy.verdict.Host`."""
 
     name: str
-    status: str
-    """`verified`, `nx.domain`, `serv.fail`, `not.double.verified`"""
+    status: Literal["verified", "nx.domain", "serv.fail", "not.double.verified"]
 
 
 class Resolver:

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from gatepost.errors import ControlError
+from gatepost.records import metrics
 from gatepost.service.control import Channel
 
 SILENT = 20.0
 """Seconds without a report after which a worker counts as hung (stopped, or stuck) and is replaced."""
+STARTING = 600.0
+"""The same while it starts: a damaged shard may be salvaged page by page."""
 SLOWLY = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Waits before a restart, by the number of deaths in quick succession."""
 SETTLED = 10.0
@@ -38,8 +41,8 @@ class Child:
         tasks: asyncio.TaskGroup,
     ) -> None:
         self.index = index
-        self.metrics: dict[str, Any] = {}
-        self.retired_metrics: list[dict[str, Any]] = []
+        self.metrics: metrics.Snapshot = {}
+        self.retired_metrics: metrics.Snapshot = {}
         """Last counts of the processes that died in this slot: a counter never goes backwards."""
         self.status: dict[str, Any] = {}
         self.ready = asyncio.Event()
@@ -92,15 +95,13 @@ class Child:
         }
         for name, value in numbers.items():
             command += [f"--{name}", str(value)]
-        process = self._process = subprocess.Popen(
-            command, pass_fds=(theirs.fileno(), their_fds.fileno()), stdin=subprocess.DEVNULL
-        )
+        process = self._process = _start(command, theirs, their_fds)
         theirs.close()
         their_fds.close()
         self.last_report = time.monotonic()
-        self.channel = Channel(lambda verb, arguments: self._serve(self, verb, arguments), self._tasks)
-        await asyncio.get_running_loop().create_connection(lambda: self.channel, sock=ours)
-        await self.channel.closed.wait()  # the kernel closes it with the process
+        channel = self.channel = Channel(lambda verb, arguments: self._serve(self, verb, arguments), self._tasks)
+        await asyncio.get_running_loop().create_connection(lambda: channel, sock=ours)
+        await channel.closed.wait()  # the kernel closes it with the process
         return await self._buried(process)
 
     async def _buried(self, process: subprocess.Popen[bytes]) -> int:
@@ -109,7 +110,7 @@ class Child:
         self.channel = None
         if self._fds is not None:
             self._fds.close()
-        self.retired_metrics.append(self.metrics)
+        self.retired_metrics = metrics.merge([self.retired_metrics, metrics.retired(self.metrics)])
         self.metrics = {}
         self._died(self)
         return code
@@ -127,11 +128,16 @@ class Child:
 
     def kill_when_silent(self) -> None:
         """Replace a process that has not reported for too long: it serves nobody and holds its shard."""
-        if self._process is not None and self.channel is not None and time.monotonic() - self.last_report > SILENT:
-            self._tell(f"worker {self.index} (process {self.pid}) has not answered for {SILENT:g} s; it is replaced")
+        patience = SILENT if self.up else STARTING
+        if self._process is not None and self.channel is not None and time.monotonic() - self.last_report > patience:
+            self._tell(f"worker {self.index} (process {self.pid}) has not answered for {patience:g} s; it is replaced")
             self.kill()
 
     def kill(self) -> None:
         """End the process at once."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
+
+
+def _start(command: list[str], *pass_on: socket.socket) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, pass_fds=[sock.fileno() for sock in pass_on], stdin=subprocess.DEVNULL)

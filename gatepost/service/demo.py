@@ -16,7 +16,7 @@ from gatepost.config.model import Certificate, Config, DefaultPolicy, Gateway, L
 from gatepost.config.store import ConfigStore
 from gatepost.errors import GatepostError
 from gatepost.snapshot import Snapshot
-from gatepost.tls.certificates import self_signed
+from gatepost.tls.making import Subject, self_signed
 
 HOST = "127.0.0.1"
 LISTEN, INSIDE = 2525, 2526
@@ -25,7 +25,7 @@ NAME = "mx1.example.com"
 
 def configuration() -> Config:
     """Return the demo's first configuration."""
-    made = self_signed([NAME, "localhost"], days=825)
+    made = self_signed(Subject(names=(NAME, "localhost")), days=825)
     return Config(
         gateway=Gateway(hostname=NAME, postmaster="postmaster@example.com"),
         certificates={"mx": Certificate(certificate=made.certificate, private_key=made.private_key)},

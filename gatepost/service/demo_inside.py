@@ -1,4 +1,4 @@
-"""The demo inside server: takes any mail and keeps each message as an `.eml` file. For `make run` only, never for real mail."""
+"""The demo inside server: takes any mail and keeps each message as an `.eml` file. For `make run` only."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from gatepost.smtp.receiver import Limits, Receiver
 
 _serial = itertools.count(1)
 IDLE = 300.0
+UNLIMITED = Limits(-1, -1, -1, -1, -1)
 
 
 async def _session(wire: Wire, inbox: Path) -> None:
-    engine = Receiver("inside.example.com", Limits(max_message_size=-1), starttls=False)
+    engine = Receiver("inside.example.com", UNLIMITED, starttls=False)
     engine.greet(reply.banner("inside.example.com"))
     content = bytearray()
     try:

@@ -1,7 +1,7 @@
 """The master: owns listening sockets, limits, numbers, the committed configuration; starts and watches the workers.
 
-No mail passes through it. It answers the command line on `control.sock`. When it dies its children end at once (their channel
-closes and the kernel kills them), so that a spool shard never has two owners.
+No mail passes through it. It answers the command line on `control.sock`. When it dies its children end at once (their
+channel closes and the kernel kills them), so that a spool shard never has two owners.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ import uvloop
 
 from gatepost import __version__
 from gatepost.config.model import Config
-from gatepost.config.store import ConfigStore, last_good
+from gatepost.config.state import last_good
+from gatepost.config.store import ConfigStore
 from gatepost.errors import ControlError, GatepostError, StateError
-from gatepost.records import maillog, metrics
+from gatepost.records import exposition, maillog, metrics
 from gatepost.records.journal import Journal
 from gatepost.service import demo, exporter, sockets
 from gatepost.service.children import Child
 from gatepost.service.control import Channel
 from gatepost.service.ledger import Ledger
 from gatepost.service.numbers import NumberBook
-from gatepost.service.process import drop_privileges, own_state
+from gatepost.service.process import drop_privileges, own_state, refuse_orphans
 from gatepost.service.sockets import Sockets
 from gatepost.snapshot import Snapshot
-from gatepost.spool.store import shard_owner
 
 GRACE = 35.0
 """Seconds for workers to end by themselves; a little more than they give their sessions."""
@@ -97,7 +97,7 @@ class Master:
     def _tell(self, text: str) -> None:
         """Say something to whoever watches the service, and to the log."""
         print(f"gatepost: {text}", file=sys.stderr, flush=True)
-        self._journal.warning(text) if "worker" in text and "ended" in text else self._journal.info(text)
+        self._journal.info(text)
 
     # --- workers -----------------------------------------------------------------------------------------------------
 
@@ -268,11 +268,11 @@ class Master:
             "deliveries_suspended": self._deliveries_suspended,
         }
 
-    def _counts(self) -> list[dict[str, Any]]:
-        return [counts for child in self._children for counts in (*child.retired_metrics, child.metrics) if counts]
+    def _counts(self) -> list[metrics.Snapshot]:
+        return [counts for child in self._children for counts in (child.retired_metrics, child.metrics)]
 
     def _metrics_text(self) -> bytes:
-        return metrics.exposition(metrics.merge(self._counts()))
+        return exposition.text(metrics.merge(self._counts()))
 
     def _reopen_logs(self) -> None:
         self._journal.reopen()
@@ -303,8 +303,7 @@ def serve(state: Path, *, workers: int = 0, user: str = "", demo_mode: bool = Fa
     """Run the gateway in the foreground until SIGTERM or Ctrl-C. `workers` of 0: one per core."""
     state = state.resolve()
     own_state(state)
-    if (owner := shard_owner(state / "spool")) is not None:
-        raise StateError(f"process {owner} still holds a spool shard of {state}; end it first")
+    refuse_orphans(state / "spool")
     if demo_mode:
         demo.prepare(state)
     config, revision, note = _load(state)

@@ -14,6 +14,7 @@ import signal
 from pathlib import Path
 
 from gatepost.errors import GatepostError, StateError
+from gatepost.spool.layout import Layout
 
 _PR_SET_PDEATHSIG = 1
 
@@ -43,6 +44,16 @@ def own_state(state: Path) -> int:
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock
+
+
+def refuse_orphans(spool: Path) -> None:
+    """Raise StateError when a process of an earlier gateway still owns a shard: two owners would deliver twice."""
+    for database in spool.glob("shard-*.db"):
+        number = database.stem.removeprefix("shard-")
+        if number.isdigit():
+            layout = Layout(spool, int(number))
+            layout.lock()
+            layout.unlock()
 
 
 def drop_privileges(user: str, state: Path) -> None:

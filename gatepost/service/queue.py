@@ -49,8 +49,8 @@ class QueueVerbs:
         }
 
     async def _show(self, mid: int) -> dict[str, Any] | None:
-        entries = await self._spool.listing(mid=mid, limit=1)
-        return _shown(entries[0]) if entries else None
+        entry = await self._spool.entry(mid)
+        return _shown(entry) if entry is not None else None
 
 
 def _shown(entry: Any) -> dict[str, Any]:

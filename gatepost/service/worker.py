@@ -1,8 +1,8 @@
 """A worker: a complete mail system on one event loop, with a spool shard of its own.
 
-It is started by the master with two descriptors: one end of a `Channel`, over which it is configured and asked, and one end of
-a socket pair over which listening sockets arrive. It ends with the master, and it ends itself when its shard is sick: what
-cannot be written durably is better served by a fresh process on the same shard.
+It is started by the master with two descriptors: one end of a `Channel`, over which it is configured and asked, and one
+end of a socket pair over which listening sockets arrive. It ends with the master, and it ends itself when its shard is sick:
+what cannot be written durably is better served by a fresh process on the same shard.
 """
 
 from __future__ import annotations
@@ -66,9 +66,11 @@ class Worker:
         self._snapshot = Snapshot.build(msgspec.msgpack.decode(start["document"], type=Config), start["revision"])
         gateway = self._snapshot.gateway
         self._resolver = Resolver(gateway.dns_servers)
-        self._journal = Journal(self._state, self._index)
+        self._journal = Journal(self._state, self._index, retention_days=gateway.records_retention_days)
         self._metrics = Metrics()
         self._spool = Spool.open(self._state / "spool", self._index, Floor(space=gateway.min_free_space))
+        if self._spool.repaired:
+            self._journal.critical(self._spool.repaired)
         for kind in KINDS:
             await self._refill(kind)
         self._assemble()
@@ -154,6 +156,7 @@ class Worker:
         if snapshot.gateway.dns_servers != self._snapshot.gateway.dns_servers:
             self._resolver = Resolver(snapshot.gateway.dns_servers)
         self._snapshot = snapshot
+        self._journal.retain(snapshot.gateway.records_retention_days)
         await self._inbound.configure(sockets)
 
     def _receive_sockets(self, names: list[str]) -> dict[str, socket.socket]:
@@ -182,9 +185,7 @@ class Worker:
     async def _keep_house(self) -> None:
         """Report to the master every second until told to stop; leave when the shard is sick."""
         while not self.stop_asked.is_set():
-            self._metrics.queue_messages = self._spool.messages
-            self._metrics.queue_recipients = self._spool.recipients
-            self._master.tell("stats", metrics=self._metrics.snapshot(), status=self._status())
+            self._report()
             if self._spool.sick:
                 self._journal.critical(maillog.shard_sick(self._index, self._spool.sick))
                 self.exit_code = EXIT_SICK
@@ -195,18 +196,26 @@ class Worker:
             except TimeoutError:
                 pass
 
+    def _report(self) -> None:
+        counts = self._metrics
+        counts.queue_messages, counts.queue_recipients = self._spool.messages, self._spool.recipients
+        counts.log_lines_lost, counts.records_lost = self._journal.lines_lost, self._journal.records_lost
+        self._master.tell("stats", metrics=counts.snapshot(), status=self._status())
+
     async def _adopt_leftovers(self) -> None:
         """Take over shards that a larger number of workers left behind; each is moved message by message."""
         for shard in leftover_shards(self._state / "spool", self._count):
             if shard % self._count == self._index:
                 moved = await self._scheduler.adopt(self._state / "spool", shard)
-                self._journal.info(maillog.shard_adopted(shard, self._index, moved))
+                self._journal.info(
+                    f"Spool shard {shard} was left by a larger number of workers; {moved} messages of it go on here"
+                )
 
     async def _close(self) -> None:
         grace = 1.0 if self.exit_code else GRACE
         await asyncio.gather(self._inbound.stop(grace), self._scheduler.stop(grace))
         await self._spool.close()
-        self._master.tell("stats", metrics=self._metrics.snapshot(), status=self._status())
+        self._report()
         self._journal.close()
 
 

@@ -1,0 +1,42 @@
+"""The three clocks of a session."""
+
+from gatepost.inbound.limits import Clocks
+from gatepost.smtp import reply
+
+
+def clocks() -> Clocks:
+    return Clocks(100.0, command=50, unsuccessful=80, total=200)
+
+
+def test_the_shortest_clock_counts() -> None:
+    c = clocks()
+    assert c.left(100.0) == 50
+    c.progress(145.0)
+    assert c.left(145.0) == 35
+    c.message_accepted()
+    assert c.left(145.0) == 50
+
+
+def test_octets_that_make_no_command_move_nothing() -> None:
+    c = clocks()
+    assert c.left(149.0) == 1
+    assert c.farewell(150.0) == reply.COMMAND_TIMEOUT
+
+
+def test_each_clock_has_its_farewell() -> None:
+    c = clocks()
+    c.progress(179.0)
+    assert c.farewell(180.0) == reply.UNSUCCESSFUL_TIMEOUT
+    c.message_accepted()
+    assert c.farewell(300.0) == reply.CONNECTION_TIME_EXCEEDED
+
+
+def test_a_message_is_not_begun_when_the_end_is_near() -> None:
+    c = clocks()
+    assert not c.refuses_message(259.0)
+    assert c.refuses_message(260.0)
+
+
+def test_a_private_listener_has_no_clock_for_the_first_message() -> None:
+    c = Clocks(0.0, command=500, unsuccessful=0, total=200)
+    assert c.left(0.0) == 200

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from gatepost.config.entries import AddressPattern, parse_list_entry, parse_literal
+from gatepost.config.entries import AddressPattern, parse_list_entry
+from gatepost.policy.domains import above, canonical
 from gatepost.smtp.path import Path
 
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
@@ -45,25 +46,18 @@ class AddressMatcher:
 
 
 def local_part(text: str) -> str:
-    """Return a local part as tables compare it: lower case, quotes and quoted pairs resolved."""
-    if len(text) >= 2 and text[0] == '"' == text[-1]:
+    """Return a local part as tables compare it: lower case, quotes and quoted pairs resolved.
+
+    `""` stays, for an empty part of a pattern means any.
+    """
+    if len(text) > 2 and text[0] == '"' == text[-1]:
         text = _QUOTED_PAIR.sub(r"\1", text[1:-1])
     return text.lower()
 
 
-def domain_part(text: str) -> str:
-    """Return a domain as tables compare it: lower case, an address literal in its one canonical form."""
-    if not text.startswith("["):
-        return text.lower().rstrip(".")
-    try:
-        return parse_literal(text)
-    except ValueError:
-        return text.lower()  # a literal of another kind (RFC 5321 4.1.3, General-address-literal): no table holds it
-
-
 def _patterns(path: Path) -> Iterator[AddressPattern]:
     """Return every pattern that could name the address; ALL is one of them, and the null reverse-path has no other."""
-    local, domain = local_part(path.local_part), domain_part(path.domain)
+    local, domain = local_part(path.local_part), canonical(path.domain)
     yield AddressPattern()
     if local:
         yield AddressPattern(local)
@@ -71,9 +65,5 @@ def _patterns(path: Path) -> Iterator[AddressPattern]:
         return
     yield AddressPattern(local, domain)
     yield AddressPattern("", domain)
-    if domain.startswith("["):
-        return
-    dot = domain.find(".")
-    while dot >= 0:
-        yield AddressPattern("", domain[dot + 1 :], below=True)
-        dot = domain.find(".", dot + 1)
+    for parent in above(domain):
+        yield AddressPattern("", parent, below=True)

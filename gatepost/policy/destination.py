@@ -18,6 +18,7 @@ from gatepost.config.model import (
     OutboundTls,
     RecipientRate,
 )
+from gatepost.policy.domains import above, canonical
 
 Value = TypeVar("Value")
 DEFAULT_SOURCE = "default destination control"
@@ -79,15 +80,14 @@ class _Domains(Generic[Value]):
             self._exact[key.domain] = value
 
     def find(self, domain: str) -> Value:
-        exact = self._exact.get(domain)
+        name = canonical(domain)
+        exact = self._exact.get(name)
         if exact is not None:
             return exact
-        dot = domain.find(".") if self._below else -1
-        while dot >= 0:
-            below = self._below.get(domain[dot + 1 :])
+        for parent in above(name) if self._below else ():
+            below = self._below.get(parent)
             if below is not None:
                 return below
-            dot = domain.find(".", dot + 1)
         return self.default
 
 
@@ -101,7 +101,7 @@ class DestinationTable:
             self._domains.put(parse_key(pattern, allow_all=False), _resolve(pattern, control, default))
 
     def find(self, domain: str) -> Destination:
-        """Return the control for a domain (lower case)."""
+        """Return the control, whatever the domain's spelling."""
         return self._domains.find(domain)
 
 
@@ -115,7 +115,7 @@ class RouteTable:
             self._domains.put(parse_key(pattern, allow_all=True), _route(pattern, destinations))
 
     def find(self, domain: str) -> Route:
-        """Return the route of a domain (lower case). Not recursive: a host of a route is not routed again."""
+        """Return the route of a domain, whatever its spelling. Not recursive: a host of a route is not routed again."""
         return self._domains.find(domain)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from gatepost.config.entries import DnsList, HostName, HostsBelow, HostStatus, Network, Sender
+from gatepost.policy.domains import above
 from gatepost.policy.verdict import Host
 
 Key = TypeVar("Key", int, str)
@@ -71,10 +72,8 @@ class HostIndex:
             yield self._statuses.get(host.status)
             return
         yield self._names.get(host.name)
-        dot = host.name.find(".")
-        while dot >= 0:
-            yield self._below.get(host.name[dot + 1 :])
-            dot = host.name.find(".", dot + 1)
+        for domain in above(host.name):
+            yield self._below.get(domain)
 
 
 def prefixes(first: int, last: int) -> Iterator[tuple[int, int]]:

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gatepost.policy.destination import Destination
+from gatepost.policy.domains import canonical
 from gatepost.policy.verdict import Policy, References, Requirement, TlsVerdict
 from gatepost.records.printable import printable
 from gatepost.smtp import reply
@@ -45,7 +46,8 @@ def reference_names(requirement: Requirement, references: References) -> tuple[s
     if not requirement.verifies:
         return ()
     hosted = requirement.setting == "required-verify-hosted"
-    return tuple(dict.fromkeys((references.domain, references.host) if hosted else (references.domain,)))
+    names = (references.domain, references.host) if hosted else (references.domain,)
+    return tuple(dict.fromkeys(map(canonical, names)))
 
 
 def judge_outbound(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.policy.addresses import AddressMatcher, domain_part
+from gatepost.policy.addresses import AddressMatcher
 from gatepost.smtp.path import Path
 
 
@@ -48,8 +48,10 @@ def test_an_entry_that_cannot_be_read_is_told() -> None:
         AddressMatcher(["bank.example"])
 
 
-def test_a_literal_of_another_kind_is_nobody() -> None:
-    assert domain_part("[TAG:x]") == "[tag:x]"
+def test_an_empty_quoted_local_part_is_not_any_local_part() -> None:
+    matcher = AddressMatcher(['""@', '""@bank.example'])
+    assert matcher.match(Path("clerk", "bank.example")) == ""
+    assert matcher.match(Path('""', "other.example")) == '""@'
 
 
 @given(st.text(max_size=20), st.text(max_size=20))

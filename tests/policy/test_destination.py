@@ -27,6 +27,8 @@ DEFAULT = DefaultDestination(tls="preferred", max_connections=7)
         ("notpartner.example", ".example"),
         ("example", ""),
         ("other.test", ""),
+        ("Partner.Example.", "partner.example"),
+        ("bücher.partner.example", ".partner.example"),
         ("[192.0.2.1]", ""),
         ("", ""),
     ],

@@ -181,6 +181,8 @@ def test_the_reference_names() -> None:
     assert reference_names(required("preferred-verify"), PARTNER) == ("partner.example",)
     assert reference_names(required("required-verify"), PARTNER) == ("partner.example",)
     assert reference_names(required("required-verify-hosted"), PARTNER) == ("partner.example", "mx.partner.example")
+    international = References(domain="straße.example", host="mx.partner.example")
+    assert reference_names(required("required-verify"), international) == ("xn--strae-oqa.example",)
     same = References(domain="partner.example", host="partner.example")
     assert reference_names(required("required-verify-hosted"), same) == ("partner.example",)
 

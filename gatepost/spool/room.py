@@ -1,7 +1,7 @@
 """Room on the disk: the free-space floor, and a reserve that is given up so that mail can still leave a full disk.
 
 When a disk is full, deletes fail as inserts do, and a delivered message that cannot be ticked off goes out again and again.
-So the shard keeps a few megabytes of real blocks and releases them then. Never deletes anything but its own reserve.
+So the shard keeps some megabytes of real blocks and releases them then. Never deletes anything but its own reserve.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-RESERVE = 4 << 20
+RESERVE = 16 << 20
+"""More than the WAL ever holds (writer.CHECKPOINT_OCTETS and a group), so that a last checkpoint always succeeds."""
 
 
 class Floor(msgspec.Struct, frozen=True):

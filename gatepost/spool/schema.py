@@ -87,6 +87,8 @@ def connect_reader(layout: Layout) -> sqlite3.Connection:
 def set_up(connection: sqlite3.Connection) -> None:
     """Set what holds for the connection, and make the tables."""
     connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+    # lets `upkeep` give pages back; for new files only, and before all else
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     # one fdatasync of the WAL for each commit, and none is ever left out
     connection.execute("PRAGMA synchronous = FULL")

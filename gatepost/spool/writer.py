@@ -12,17 +12,19 @@ import sqlite3
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from gatepost.errors import SpoolFull, SpoolSick, StateError
 from gatepost.spool import batch as batches
+from gatepost.spool import upkeep
 from gatepost.spool.batch import Operation
 from gatepost.spool.faults import Fault, classify
 from gatepost.spool.layout import Layout
 from gatepost.spool.room import Room
 
 MAX_OPERATIONS = 256
-MAX_OCTETS = 8 << 20
+MAX_OCTETS = 4 << 20
 """Bounds of one group: later callers should not wait for the writing of megabytes before them."""
 MAX_WAITING = 2000
 MAX_WAITING_OCTETS = 64 << 20
@@ -42,7 +44,7 @@ class Writer:
         self.bodies = bodies
         """MIDs whose body file belongs to a message that is in the spool, or on its way in."""
         self.sick = ""
-        self.lack = room.lack() if room.hold() else "there is no room for the spool's reserve"
+        self.lack = self._lack()
         self.messages = 0
         self.recipients = 0
         self.waiting = 0
@@ -142,19 +144,33 @@ class Writer:
             operation = taken.popleft()
             octets += operation.octets
             group.append(operation)
-        self._written += octets + (len(group) << 10)
+        # what it adds to the WAL, about: contents in whole pages, and the pages that every transaction touches
+        self._written += octets * 5 // 4 + (len(group) << 11) + (1 << 14)
         return group
 
     def _look(self) -> None:
-        """See whether there is room; a reserve that was given up is taken back first."""
+        """See whether there is room; if not, whether the database can give some back; and give back in idle times."""
         self._looked = time.monotonic()
+        lack = self._lack()
+        if lack and not self.sick:
+            self._upkeep(lambda: upkeep.shrink(self._connection, 0, self._wanted))
+            lack = self._lack()
+        elif not self._wanted() and not self.sick:
+            self._upkeep(lambda: upkeep.shrink(self._connection, upkeep.SPARE, self._wanted))
+        self.lack = lack
+
+    def _lack(self) -> str:
+        """Say what is lacking; a reserve that was given up is taken back first."""
         try:
             lack = self.room.lack()
-            if not lack and not self.room.hold():
-                lack = "there is no room for the spool's reserve"
         except OSError as error:
-            lack = f"the spool's file system does not answer: {error}"
-        self.lack = lack
+            return f"the spool's file system does not answer: {error}"
+        if not lack and not self.room.hold():
+            return "there is no room for the spool's reserve"
+        return lack
+
+    def _wanted(self) -> bool:
+        return bool(self._taken) or not self._queue.empty()
 
     def _commit(self, group: list[Operation]) -> None:
         """Write a group; afterwards each operation is durable or carries its error."""
@@ -200,7 +216,7 @@ class Writer:
         """The disk is full: new mail is refused, and the reserve goes to what lets mail leave."""
         self.lack = f"{self._layout.database} cannot grow: {error}"
         self.room.release()
-        self._checkpoint()
+        self._upkeep(lambda: upkeep.checkpoint(self._connection))
         _fail(group, SpoolFull(self.lack))
         freeing = [operation for operation in group if operation.frees]
         if freeing and not self.sick:
@@ -228,7 +244,8 @@ class Writer:
                 # rolled back for certain. After any other fault it may come back, and then needs its body
                 self._unlink(operation.row[0])
         if self._written >= CHECKPOINT_OCTETS:
-            self._checkpoint()
+            self._written = 0
+            self._upkeep(lambda: upkeep.checkpoint(self._connection))
 
     def _unlink(self, mid: int) -> None:
         self.bodies.discard(mid)
@@ -237,11 +254,10 @@ class Writer:
         except OSError:
             pass  # an orphan, which the next start removes
 
-    def _checkpoint(self) -> None:
-        """Copy the WAL into the database; when no reader is in it, the next commit starts it anew."""
-        self._written = 0
+    def _upkeep(self, work: Callable[[], None]) -> None:
+        """Do what nobody waits for; a full disk may stop it, any other error is the disk's."""
         try:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            work()
         except sqlite3.Error as error:
             if classify(error) is not Fault.FULL:
                 self.sick = f"{self._layout.database} cannot be written: {error}"

@@ -1,0 +1,33 @@
+"""What a shard's files need between groups: checkpoints, and giving back to the file system what mail no longer needs.
+
+Without the second a shard that once filled its disk would refuse mail for ever: a database keeps the pages it has freed.
+Runs in the writer's thread; raises what SQLite raises.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+SPARE = 4096
+"""Free pages that stay in the file: a busy shard uses them again within a second."""
+STEP = 1024
+"""Pages given back in one transaction: a commit that comes meanwhile waits for no more."""
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Copy the WAL into the database; when no reader is in it, the next commit begins it anew and it does not grow."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
+def shrink(connection: sqlite3.Connection, spare: int, wanted: Callable[[], bool]) -> None:
+    """Give free pages back until `spare` are left or the writer is wanted; one step at least, if there is something."""
+    free = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    while free > spare:
+        connection.execute(f"PRAGMA incremental_vacuum({min(STEP, free - spare)})").fetchall()
+        # only a checkpoint cuts the file
+        checkpoint(connection)
+        left = connection.execute("PRAGMA freelist_count").fetchone()[0]
+        if wanted() or left >= free:
+            return
+        free = left

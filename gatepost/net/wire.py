@@ -11,6 +11,7 @@ without TLS's close_notify raises instead of looking like a clean end (RFC 8446 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 from collections.abc import Callable, Coroutine
@@ -278,7 +279,8 @@ async def connect(address: str, port: int, timeout: float) -> Wire:
     except TimeoutError:
         raise WireTimeout(f"no connection to {address} port {port} in {timeout:g} seconds") from None
     except OSError as error:
-        raise WireClosed(f"connection to {address} port {port}: {error.strerror or error}") from None
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise WireClosed(f"connection to {address} port {port}: {why}") from None
     return wire
 
 

@@ -1,6 +1,6 @@
 """Acknowledgements held against deliveries: an own load client, an own capture peer, and the verdict.
 
-Independent of the package on purpose: plain sockets and a few lines of SMTP, so that a fault in our engines cannot hide itself.
+Independent of the package on purpose: plain sockets and a few lines of SMTP, so that a fault in our engines cannot hide.
 LOST is what was answered 250 and never arrived; it must be 0.
 """
 

@@ -119,7 +119,7 @@ class PolicyFields(_Document, frozen=True, kw_only=True):
 
 
 class DefaultPolicy(_Document, frozen=True, kw_only=True):
-    """Default Policy Parameters of a listener: the same fields as `PolicyFields`, all of them given."""
+    """Default Policy Parameters of a listener: what its policies do not set themselves."""
 
     tls: InboundTls = "no"
     tls_profile: str = "inbound"

@@ -57,7 +57,8 @@ def known(report: Report, path: Path, value: str, names: Iterable[str], what: st
     """Report a name that nothing in the document bears."""
     names = list(names)
     if value not in names:
-        report.error(path, value, f"names no {what}", did_you_mean(value, names), related=[related])
+        make = "; gatepost cert import or self-signed makes one" if what == "certificate" else ""
+        report.error(path, value, f"names no {what}", did_you_mean(value, names) + make, related=[related])
 
 
 def check_names(config: Config, report: Report) -> None:

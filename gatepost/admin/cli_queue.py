@@ -1,0 +1,126 @@
+"""`gatepost queue`: what waits, and moving it along. Only translates."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+import typer
+
+from gatepost.admin.cli_base import Cli, Group, table
+from gatepost.admin.cli_text import count, moment, pairs, shown, size
+from gatepost.admin.operations import queue
+from gatepost.errors import GatepostError
+
+group = Group("queue", "Look at the queue, and move it along.")
+Target = Annotated[str, typer.Argument(metavar="MID|DOMAIN", help="A message, or all mail for a destination.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+@group.command("list")
+def listing(
+    cli: Cli,
+    destination: Annotated[str, typer.Option(metavar="DOMAIN", help="Only mail for this domain.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Messages to show at most.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Messages to skip.")] = 0,
+) -> None:
+    """Show what waits, by destination and by message."""
+    page = queue.listing(cli.operator, destination=destination, limit=limit, offset=offset)
+    cli.show(page, _queue_lines(page))
+
+
+@group.command("show")
+def show(cli: Cli, mid: Annotated[int, typer.Argument(metavar="MID")]) -> None:
+    """Show one message that waits, with each recipient."""
+    message = queue.show(cli.operator, mid)
+    cli.show(message, _message_lines(message))
+
+
+@group.command("deliver-now")
+def deliver_now(
+    cli: Cli,
+    target: Annotated[
+        str, typer.Argument(metavar="[MID|DOMAIN]", help="A message or a destination; none: everything.")
+    ] = "",
+) -> None:
+    """Try delivery at once instead of at the next retry."""
+    number = queue.deliver_now(cli.operator, **_target(target))
+    cli.show({"recipients": number}, [f"Delivery is tried now for {count(number, 'recipient')}."])
+
+
+@group.command("bounce")
+def bounce(cli: Cli, target: Target, yes: Yes = False) -> None:
+    """Give up on mail that waits, and tell its senders."""
+    number = _confirmed("Bounce", target, yes, lambda: queue.bounce(cli.operator, **_target(target)))
+    cli.show({"recipients": number}, [f"Bounced for {count(number, 'recipient')}."])
+
+
+@group.command("delete")
+def delete(cli: Cli, target: Target, yes: Yes = False) -> None:
+    """Delete mail that waits; nobody is told."""
+    number = _confirmed("Delete", target, yes, lambda: queue.delete(cli.operator, **_target(target)))
+    cli.show({"recipients": number}, [f"Deleted for {count(number, 'recipient')}."])
+
+
+@group.command("suspend")
+def suspend(cli: Cli) -> None:
+    """Hold all delivery; mail is still accepted."""
+    queue.suspend(cli.operator)
+    cli.show({"deliveries_suspended": True}, ["Delivery is suspended; `gatepost queue resume` goes on."])
+
+
+@group.command("resume")
+def resume(cli: Cli) -> None:
+    """Deliver again."""
+    queue.resume(cli.operator)
+    cli.show({"deliveries_suspended": False}, ["Delivery goes on."])
+
+
+def _target(text: str) -> dict[str, Any]:
+    return {"mid": int(text)} if text.isascii() and text.isdigit() else {"destination": text}
+
+
+def _confirmed(verb: str, target: str, yes: bool, act: Callable[[], int]) -> int:
+    """Ask before a whole destination goes; a message by its MID is meant."""
+    if not yes and not target.isdigit():
+        if not sys.stdin.isatty():
+            raise GatepostError(f"{verb.lower()} all mail for {target}? say so with --yes")
+        typer.confirm(f"{verb} all mail for {target}?", abort=True)
+    return act()
+
+
+def _queue_lines(page: queue.Queue) -> Iterator[Any]:
+    if not page.destinations and not page.messages:
+        yield "The queue is empty."
+        return
+    rows = [(shown(one.destination), one.recipients, moment(one.next_due) or "now") for one in page.destinations]
+    yield table("Destination", "Recipients", "Next attempt", rows=rows, right=(1,))
+    yield ""
+    yield table("MID", "Received", "From", "To", "Size", rows=map(_message_row, page.messages), right=(0, 4))
+
+
+def _message_row(message: queue.QueuedMessage) -> tuple[object, ...]:
+    waiting = [one.address for one in message.recipients if one.status not in ("delivered", "bounced", "deleted")]
+    more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    to = f"{shown(waiting[0])}{more}" if waiting else ""
+    return message.mid, moment(message.received), shown(message.reverse_path) or "<>", to, size(message.size)
+
+
+def _message_lines(message: queue.QueuedMessage) -> Iterator[Any]:
+    yield from pairs(
+        [
+            ("MID", message.mid),
+            ("Received", moment(message.received)),
+            ("Listener", message.listener),
+            ("From", shown(message.reverse_path) or "<>"),
+            ("Size", f"{message.size} octets"),
+            ("Subject", shown(message.subject)),
+        ]
+    )
+    yield ""
+    rows = [
+        (one.rid, shown(one.address), one.status, one.attempts, moment(one.due), shown(one.detail))
+        for one in message.recipients
+    ]
+    yield table("RID", "Recipient", "Status", "Tries", "Next attempt", "Last answer", rows=rows, right=(0, 3))

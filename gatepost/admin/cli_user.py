@@ -1,0 +1,57 @@
+"""`gatepost user`: the administrators. Only translates; passwords are asked for, never taken from the command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gatepost.admin.cli_base import Cli, Group, table
+from gatepost.admin.cli_text import moment
+from gatepost.admin.operations import users
+from gatepost.errors import GatepostError
+
+group = Group("user", "Administrators of the gateway.")
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input, one line.")]
+
+
+@group.command("add")
+def add(cli: Cli, name: Name, password_stdin: FromStdin = False) -> None:
+    """Add an administrator."""
+    users.add(cli.operator, name, _password(password_stdin))
+    cli.show({"added": name}, [f"Added user {name}."])
+
+
+@group.command("passwd")
+def passwd(cli: Cli, name: Name, password_stdin: FromStdin = False) -> None:
+    """Change an administrator's password."""
+    users.set_password(cli.operator, name, _password(password_stdin))
+    cli.show({"changed": name}, [f"Changed the password of {name}."])
+
+
+@group.command("list")
+def listing(cli: Cli) -> None:
+    """Show the administrators."""
+    known = users.listing(cli.operator)
+    rows = [(one.name, moment(one.created), moment(one.changed)) for one in known]
+    cli.show(known, [table("Name", "Added", "Password set", rows=rows)] if known else ["There are no users yet."])
+
+
+@group.command("delete")
+def delete(cli: Cli, name: Name) -> None:
+    """Remove an administrator."""
+    users.delete(cli.operator, name)
+    cli.show({"deleted": name}, [f"Deleted user {name}."])
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+        if not password:
+            raise GatepostError("standard input holds no password")
+        return password
+    if not sys.stdin.isatty():
+        raise GatepostError("there is no terminal to ask for the password: give it with --password-stdin")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt="Once more", err=True))

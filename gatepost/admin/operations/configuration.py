@@ -1,0 +1,196 @@
+"""The life of a configuration: draft, check, difference, commit, log, rollback.
+
+Works on the store itself, whether or not the gateway runs. Only a commit goes through the running service, which must take
+the new configuration in the same step; without a service it is built here and stored.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from gatepost.admin.operations.operator import Operator
+from gatepost.config.check import check
+from gatepost.config.diff import Change, differences, unified
+from gatepost.config.model import Config
+from gatepost.config.problems import ConfigErrors, Problem, errors, warnings
+from gatepost.config.store import ConfigStore, Draft, Revision, RevisionInfo
+from gatepost.errors import GatepostError, StateError
+
+NOTHING_TO_COMMIT = "There is no data to commit."
+COMMIT_TIMEOUT = 600.0
+"""Seconds for a commit: a table of 100,000 rows is built in every worker."""
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration to answer questions by."""
+
+    config: Config
+    label: str
+    """`revision 4`, `the draft on revision 4`"""
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """What the draft would change."""
+
+    tag: str
+    base: int
+    """Revision that the draft stands on; 0: nothing is committed yet."""
+    changes: list[Change]
+    problems: list[Problem]
+    """What is wrong with the draft as it stands, errors first."""
+    notes: list[str] = []
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
+    """A commit that is done."""
+
+    revision: int
+    time: float
+    live: bool
+    """Whether a running gateway has taken it."""
+    warnings: list[Problem] = []
+
+
+@contextmanager
+def opened(operator: Operator, *, writes: bool = False) -> Iterator[ConfigStore]:
+    """Open the store for one verb; only a verb that writes makes one where there is none."""
+    if writes:
+        operator.prepare()
+    else:
+        operator.require()
+        if not operator.config_db.exists():
+            raise StateError(f"nothing is configured in {operator.state} yet; `gatepost config import FILE` begins")
+    store = ConfigStore.open(operator.state)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def load(operator: Operator, *, draft: bool = False) -> Loaded:
+    """Return the committed configuration, or the draft."""
+    with opened(operator) as store:
+        if draft:
+            pending = store.draft()
+            return Loaded(config=pending.config, label=f"the draft on revision {pending.base}")
+        revision = _committed(store)
+        return Loaded(config=revision.config, label=f"revision {revision.number}")
+
+
+def replace(operator: Operator, config: Config, *, force: bool = False) -> Pending:
+    """Put another document in the draft's place; refused while the draft holds changes of its own, unless forced."""
+    with opened(operator, writes=True) as store:
+        draft = store.draft()
+        if draft.changed and not force and _loses(draft.config, _base(store), config):
+            raise GatepostError(
+                "the draft has changes that are not committed, and an import replaces it: commit or clear them first, "
+                "or import with --force"
+            )
+        return _pending(store, store.save_draft(config, draft.tag))
+
+
+def edit(operator: Operator, change: Callable[[Config], Config]) -> Pending:
+    """Change the draft by a pure function; refused when somebody else changed it in between."""
+    with opened(operator, writes=True) as store:
+        draft = store.draft()
+        return _pending(store, store.save_draft(change(draft.config), draft.tag))
+
+
+def pending(operator: Operator) -> Pending:
+    """Return what the draft would change, and what is wrong with it."""
+    with opened(operator) as store:
+        return _pending(store, store.draft())
+
+
+def difference_text(operator: Operator) -> str:
+    """Return what the draft would change as a unified diff, keys masked."""
+    with opened(operator) as store:
+        return unified(_base(store), store.draft().config)
+
+
+def commit(operator: Operator, comment: str) -> Committed:
+    """Make the draft the next revision, in the running gateway too if there is one."""
+    with opened(operator) as store:
+        return _commit(operator, store, store.draft(), comment)
+
+
+def rollback(operator: Operator, number: int, comment: str = "", *, force: bool = False) -> Committed:
+    """Commit an older revision's document once more; refused with changes pending, unless forced."""
+    with opened(operator) as store:
+        draft = store.rollback(number, force=force)
+        if not draft.changed:
+            raise GatepostError(f"revision {number} holds what is in force already; nothing was committed")
+        return _commit(operator, store, draft, comment or f"Rollback to revision {number}")
+
+
+def clear(operator: Operator) -> list[Change]:
+    """Give the draft up; returns what is lost."""
+    with opened(operator) as store:
+        draft = store.draft()
+        lost = differences(_base(store), draft.config)
+        store.clear_draft(draft.tag)
+        return lost
+
+
+def log(operator: Operator, limit: int | None = None) -> list[RevisionInfo]:
+    """Return the revisions, the latest first."""
+    with opened(operator) as store:
+        return store.log(limit)
+
+
+def revision(operator: Operator, number: int) -> Revision:
+    """Return one revision with its document."""
+    with opened(operator) as store:
+        return store.revision(number)
+
+
+def _commit(operator: Operator, store: ConfigStore, draft: Draft, comment: str) -> Committed:
+    if not draft.changed:
+        raise GatepostError(NOTHING_TO_COMMIT)
+    problems = check(draft.config)
+    if errors(problems):
+        raise ConfigErrors(problems)
+    if operator.is_served:
+        answer = operator.ask("commit", COMMIT_TIMEOUT, tag=draft.tag, author=operator.author, comment=comment)
+        number, when, live = int(answer["revision"]), float(answer.get("time") or time.time()), True
+    else:
+        from gatepost.snapshot import Snapshot
+
+        made = store.commit(draft.tag, author=operator.author, comment=comment, build=Snapshot.build)
+        number, when, live = made.number, made.time, False
+    return Committed(revision=number, time=when, live=live, warnings=warnings(problems))
+
+
+def _pending(store: ConfigStore, draft: Draft) -> Pending:
+    changes = differences(_base(store), draft.config)
+    return Pending(tag=draft.tag, base=draft.base, changes=changes, problems=check(draft.config))
+
+
+def _loses(draft: Config, base: Config, wanted: Config) -> bool:
+    """Whether changes of the draft are in nobody's hands once `wanted` has replaced it; certificates come over with it."""
+    rest = [
+        {
+            name: entry
+            for name, entry in one.certificates.items()
+            if wanted.certificates.get(name) != draft.certificates.get(name)
+        }
+        for one in (draft, base)
+    ]
+    replaced = [msgspec.structs.replace(one, certificates=kept) for one, kept in zip((draft, base), rest, strict=True)]
+    return draft != wanted and replaced[0] != replaced[1]
+
+
+def _base(store: ConfigStore) -> Config:
+    latest = store.committed()
+    return latest.config if latest else Config()
+
+
+def _committed(store: ConfigStore) -> Revision:
+    latest = store.committed()
+    if latest is None:
+        raise GatepostError("nothing is committed yet: `gatepost config commit -m TEXT` commits the draft, --draft shows it")
+    return latest

@@ -1,0 +1,92 @@
+"""Documents that come in and go out: check a file, import it, export one, read and set single fields."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomli_w
+
+from gatepost.admin.operations import configuration
+from gatepost.admin.operations.configuration import Pending
+from gatepost.admin.operations.operator import Operator
+from gatepost.config.edit import delete_path, get_path, set_path
+from gatepost.config.exchange import Examined, examine
+from gatepost.config.model import Config
+from gatepost.config.problems import literal
+from gatepost.config.store import ConfigStore
+from gatepost.config.toml import dumps
+from gatepost.errors import GatepostError
+
+MAX_FILE = 64 << 20
+"""Octets of a document; a Host Access Table of 100,000 rows has about 5 MB."""
+
+
+def read_file(name: str, limit: int = MAX_FILE) -> bytes:
+    """Read a file, `-` for standard input; GatepostError with one sentence."""
+    try:
+        if name == "-":
+            octets = sys.stdin.buffer.read(limit + 1)
+        else:
+            with Path(name).open("rb") as file:
+                octets = file.read(limit + 1)
+    except OSError as error:
+        raise GatepostError(f"{name} cannot be read: {error.strerror}") from None
+    if len(octets) > limit:
+        raise GatepostError(f"{name} is larger than {limit} octets")
+    return octets
+
+
+def check_file(operator: Operator, name: str) -> Examined:
+    """Check a document as an import would; needs no state directory and changes nothing."""
+    return examine(read_file(name), _draft(operator))
+
+
+def import_file(operator: Operator, name: str, *, force: bool = False) -> Pending:
+    """Replace the draft by a document; refused with every error in it."""
+    found = examine(read_file(name), _draft(operator))
+    made = configuration.replace(operator, found.accepted(), force=force)
+    return msgspec.structs.replace(made, notes=found.notes)
+
+
+def export(operator: Operator, *, with_keys: bool = False, draft: bool = False) -> str:
+    """Return the committed document, or the draft, as TOML; private keys only when asked for."""
+    return dumps(configuration.load(operator, draft=draft).config, with_keys=with_keys)
+
+
+def get_field(operator: Operator, path: str, *, committed: bool = False) -> Any:
+    """Return one field or table of the draft; None for a field that inherits."""
+    return get_path(configuration.load(operator, draft=not committed).config, path)
+
+
+def set_field(operator: Operator, path: str, value: str) -> Pending:
+    """Set one field of the draft."""
+    return configuration.edit(operator, lambda config: set_path(config, path, value))
+
+
+def unset_field(operator: Operator, path: str) -> Pending:
+    """Take an entry or a row out of the draft, or give a field its default back."""
+    return configuration.edit(operator, lambda config: delete_path(config, path))
+
+
+def _draft(operator: Operator) -> Config | None:
+    if not operator.config_db.exists():
+        return None
+    store = ConfigStore.open(operator.state)
+    try:
+        return store.draft().config
+    finally:
+        store.close()
+
+
+def as_text(value: Any) -> str:
+    """Write a field as `get` prints it: a text as it stands, a table as TOML, nothing for a field that inherits."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return tomli_w.dumps(value).rstrip()
+    return literal(value)

@@ -276,9 +276,14 @@ def records_unwritable(reason: str) -> str:
     return f"Records cannot be written: {printable(reason)}; mail goes on, and records are kept as long as memory allows"
 
 
-def records_recovered(lost: int) -> str:
+def records_recovered() -> str:
     """Records are written again."""
-    return f"Records are written again; {lost} record{' was' if lost == 1 else 's were'} lost"
+    return "Records are written again"
+
+
+def records_lost(number: int, reason: str) -> str:
+    """What the records lack."""
+    return f"{'1 record was' if number == 1 else f'{number} records were'} lost: {printable(reason)}"
 
 
 def records_damaged(path: str, aside: str, reason: str) -> str:

@@ -43,7 +43,7 @@ class RecordWriter:
         self._told = 0
         self._aside = ""
         self._failing = ""
-        self._failing_since = 0.0
+        self._last_good = time()
         self._retry = 0.0
         self._checked = 0.0
         self._purge_due = 0.0
@@ -78,16 +78,17 @@ class RecordWriter:
 
     def _write(self, records: list[Record], dropped: int) -> int:
         store = self._opened()
-        if records:
-            self._bad += store.append(records)
-        if self._aside:
-            store.gap(self._worker, 0.0, time(), 0, self._aside)
-            self._aside = ""
-        if self._failing or dropped + self._bad > self._told:
-            self._recover(store, dropped + self._bad)
+        self._note_gaps(store, dropped + self._bad)
         if self.retention_days and monotonic() >= self._purge_due:
             more = store.purge(time() - self.retention_days * 86400)
             self._purge_due = 0.0 if more else monotonic() + PURGE_SECONDS
+        if records:
+            self._bad += store.append(records)
+        # Nothing below may fail: the batch is in, and would be written twice.
+        if self._failing:
+            self._tell(maillog.records_recovered())
+            self._failing = ""
+        self._last_good = time()
         return len(records)
 
     def _opened(self) -> RecordStore:
@@ -108,24 +109,21 @@ class RecordWriter:
         return self._store
 
     def _enter(self, store: RecordStore) -> None:
-        now = time()
-        since = store.enter(self._worker, now)
+        reason = maillog.records_gap(self._worker)
+        if store.enter(self._worker, time(), reason):
+            self._tell(reason)
         self._entered = True
-        if since is not None:
-            store.gap(self._worker, since, now, 0, maillog.records_gap(self._worker))
-            self._tell(maillog.records_gap(self._worker))
 
-    def _recover(self, store: RecordStore, lost: int) -> None:
-        """Say what was lost, in the database and in the log."""
-        now = time()
+    def _note_gaps(self, store: RecordStore, lost: int) -> None:
+        """Note in the database, and say in the log, what is missing from it."""
+        if self._aside:
+            store.gap(self._worker, 0.0, time(), 0, self._aside)
+            self._aside = ""
         if lost > self._told:
-            reason = self._failing or "the disk was too slow"
-            store.gap(self._worker, self._failing_since or now, now, lost - self._told, reason)
-        if self._failing or lost > self._told:
-            self._tell(maillog.records_recovered(lost - self._told))
-        self._told = lost
-        self._failing = ""
-        self._failing_since = 0.0
+            reason = self._failing or "no database takes it, or the disk was too slow"
+            store.gap(self._worker, self._last_good, time(), lost - self._told, reason)
+            self._tell(maillog.records_lost(lost - self._told, reason))
+            self._told = lost
 
     def _fail(self, error: Exception) -> None:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
@@ -134,8 +132,6 @@ class RecordWriter:
             self._set_aside(reason)
         elif not self._failing:
             self._tell(maillog.records_unwritable(reason))
-        if not self._failing:
-            self._failing_since = time()
         self._failing = reason
         # Whatever is wrong with this connection, a new one has not got it; and one that waits would hold a snapshot.
         self._drop_store()
@@ -146,8 +142,8 @@ class RecordWriter:
         try:
             aside = database.set_aside(self._path, damaged)
         except OSError as error:
-            reason = f"{reason}; it could not be set aside: {error}"
-            self._tell(maillog.records_unwritable(reason))
+            if not self._failing:
+                self._tell(maillog.records_unwritable(f"{reason}; it could not be set aside: {error}"))
             return
         self._retry = 0.0  # the next round begins a new file
         if aside is not None:

@@ -151,7 +151,10 @@ class RecordSearch:
             return []
         try:
             with database.connect(self._path, writing=False) as connection, connection.begin():
-                check_version(connection, self._path, sa.inspect(connection).get_table_names())
+                names = sa.inspect(connection).get_table_names()
+                if not names:  # a worker is just making it
+                    return []
+                check_version(connection, self._path, names)
                 return connection.execute(statement).all()
         except sa.exc.DBAPIError as error:
             raise StateError(f"{self._path} cannot be read: {error.orig}") from error

@@ -53,21 +53,21 @@ class RecordStore:
 
     def gap(self, worker: int, since: float, until: float, lost: int, reason: str) -> None:
         """Note that records of this time are incomplete; `lost` 0: nobody knows how many."""
-        row = {"worker": worker, "since": since, "until": until, "lost": lost, "reason": reason}
         with self._connection.begin():
-            self._connection.execute(sa.insert(tables.gaps), row)
+            self._gap(worker, since, until, lost, reason)
 
-    def enter(self, worker: int, now: float) -> float | None:
-        """Sign in. When the worker's last run never signed out: the time of the last message that is on record."""
+    def enter(self, worker: int, now: float, reason: str) -> bool:
+        """Sign in. When the worker's last run never signed out, note a gap of this `reason` and return True."""
         book, mine = tables.writers, tables.writers.c.worker == worker
         with self._connection.begin():
             before = self._connection.execute(sa.select(book.c.opened, book.c.closed).where(mine)).first()
             self._connection.execute(sa.delete(book).where(mine))
             self._connection.execute(sa.insert(book), {"worker": worker, "opened": now, "closed": 0.0})
             if before is None or before.closed >= before.opened:
-                return None
+                return False
             last = self._connection.execute(sa.select(sa.func.max(tables.messages.c.time))).scalar()
-        return min(now, max(float(before.opened), last or 0.0))
+            self._gap(worker, min(now, max(before.opened, last or 0.0)), now, 0, reason)
+        return True
 
     def leave(self, worker: int, now: float) -> None:
         """Sign out: everything this worker had is written."""
@@ -88,6 +88,10 @@ class RecordStore:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _gap(self, worker: int, since: float, until: float, lost: int, reason: str) -> None:
+        row = {"worker": worker, "since": since, "until": until, "lost": lost, "reason": reason}
+        self._connection.execute(sa.insert(tables.gaps), row)
 
     def _insert(self, table: sa.Table) -> str:
         # The statement goes to the driver as text, with tuples: half the CPU of handing dictionaries to SQLAlchemy.

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from gatepost.records.backlog import Backlog
+from gatepost.records.backlog import Backlog, note
 
 
 def test_items_arrive_in_order_in_chunks() -> None:
@@ -81,3 +81,12 @@ def test_a_thread_that_hangs_does_not_hold_up_the_end() -> None:
 
 def test_a_backlog_that_was_never_started_closes() -> None:
     assert Backlog("test", lambda items, dropped: 0, limit=1, chunk=1, seconds=1).close(1)
+
+
+def test_stderr_may_be_closed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(fd: int, data: bytes) -> int:
+        raise BrokenPipeError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("os.write", fail)
+        note("nobody hears this")

@@ -17,6 +17,8 @@ from typing import Literal
 import msgspec
 
 from gatepost.outbound.dsn_text import diagnostic_code, explanation, printable_ascii, typed_address, xtext
+from gatepost.outbound.outcome import Carrier, Delivered, Outcome
+from gatepost.policy.failure import Cost
 from gatepost.smtp.reply import Reply
 from gatepost.spool.message import Content, Envelope, Message
 
@@ -37,12 +39,36 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Enhanced status (RFC 3463)."""
     diagnostic: str
     """One sentence."""
-    reply: Reply | None = None
+    reply: Reply | None
     """The next hop's own words, where it said any."""
     remote: str = ""
     """Name of the next hop; empty when none was reached."""
     last_attempt: float = 0.0
     orcpt: str = ""
+
+
+def report(envelope: Envelope, rid: int, outcome: Outcome, carrier: Carrier, now: float) -> Report | None:
+    """Return what the sender is to be told of an outcome, None when he need not or did not want to know."""
+    action: Action
+    if isinstance(outcome, Delivered) and not outcome.dsn:
+        # RFC 3461 5.2.7: the trail of NOTIFY=SUCCESS ends here, for the next hop will not follow it.
+        action, status, diagnostic = "relayed", "2.0.0", "handed on"
+    elif isinstance(outcome, Cost) and outcome.action == "bounce":
+        action, status, diagnostic = "failed", outcome.status, outcome.diagnostic
+    else:
+        return None
+    if not wants(envelope, rid, action):
+        return None
+    return Report(
+        recipient=envelope.recipients[rid],
+        action=action,
+        status=status,
+        diagnostic=diagnostic,
+        reply=outcome.reply,
+        remote=carrier.host,
+        last_attempt=now,
+        orcpt=envelope.orcpt[rid] if envelope.orcpt else "",
+    )
 
 
 def wants(envelope: Envelope, rid: int, action: Action) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
-import socket
+import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
@@ -18,12 +18,16 @@ import msgspec
 from gatepost.config.routes import SMTP_PORT, RouteHost
 from gatepost.errors import GatepostError
 from gatepost.net.dns import Addresses, DnsFailure, MxHost, NxDomain, Resolver, TemporaryDnsFailure
+from gatepost.outbound.ours import Ours
 from gatepost.policy import failure
 from gatepost.policy.destination import Route
 from gatepost.policy.failure import Cost, DnsProblem
 
 MAX_ADDRESSES = 20
 """Next hops tried in one go; a domain with more dead hosts than this waits for its next attempt."""
+
+BAD_SECONDS = 60.0
+MAX_BAD = 10_000
 
 
 class NextHop(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,43 +51,36 @@ class Unroutable(GatepostError):
         self.cost = cost
 
 
-class Ours(msgspec.Struct, frozen=True, kw_only=True):
-    """What this gateway answers to: mail sent there would come back (RFC 5321 5.1, 6.3)."""
-
-    hostname: str
-    listeners: tuple[tuple[str, int], ...]
-    """Address and port of each listener."""
-
-    def holds(self, address: str, port: int) -> bool:
-        """Return whether one of our listeners stands there."""
-        candidates = [listener for listener, own_port in self.listeners if own_port == port]
-        if not candidates:
-            return False
-        ip = ipaddress.ip_address(address)
-        for listener in map(ipaddress.ip_address, candidates):
-            if ip == listener or (listener.is_unspecified and is_local(address)):
-                return True
-        return False
-
-
-def is_local(address: str) -> bool:
-    """Return whether the address is one of this machine's: only then can a socket be bound to it."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.bind((address, 0))
-    except OSError:
-        return False
-    return True
-
-
 class Router:
-    """Finds next hops; the only state is whose turn it is among hosts of equal priority."""
+    """Finds next hops; keeps whose turn it is among hosts of equal priority, and which did not answer lately."""
 
     def __init__(self, resolver: Callable[[], Resolver], mx_port: int = SMTP_PORT) -> None:
         self._resolver = resolver
         self._mx_port = mx_port
         self._turn = 0
+        self._bad: dict[tuple[str, int], float] = {}
+
+    # --- hosts that did not answer lately ----------------------------------------------------------------------------
+
+    def note_bad(self, hop: NextHop) -> None:
+        """Remember for a while that a hop could not be used, so that not every delivery waits for it first."""
+        if len(self._bad) >= MAX_BAD:
+            self._bad.clear()
+        self._bad[hop.address, hop.port] = time.monotonic() + BAD_SECONDS
+
+    def note_good(self, hop: NextHop) -> None:
+        """Forget what was held against a hop."""
+        if self._bad:
+            self._bad.pop((hop.address, hop.port), None)
+
+    def known_bad_last(self, hops: Sequence[NextHop]) -> Sequence[NextHop]:
+        """Return the hops with those last that could not be used lately; they are tried all the same."""
+        if not self._bad:
+            return hops
+        now = time.monotonic()
+        return sorted(hops, key=lambda hop: self._bad.get((hop.address, hop.port), 0.0) > now)
+
+    # --- next hops ---------------------------------------------------------------------------------------------------
 
     async def next_hops(self, domain: str, route: Route, ours: Ours) -> tuple[NextHop, ...]:
         """Return the hops for a domain, at least one; raises Unroutable."""

@@ -1,0 +1,70 @@
+"""Mail in hand: a message that was taken up from the spool, and the jobs that its recipients make.
+
+A parcel is in hand from the moment that one of its recipients is to be tried until the last of those is settled; only one
+parcel exists for a MID, so what an operator and a delivery do to it meets here. Values in memory; nothing here is durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from gatepost.spool.message import Content, Envelope
+
+Verdict = Literal["", "bounce", "delete"]
+
+
+class Parcel:
+    """A message in hand."""
+
+    __slots__ = ("claimed", "content", "envelope", "open", "verdict")
+
+    def __init__(self, envelope: Envelope, content: Content | None, open_rids: Iterable[int] | None = None) -> None:
+        self.envelope = envelope
+        self.content = content
+        """None: not in memory, to be loaded when its turn comes."""
+        self.open = set(range(len(envelope.recipients)) if open_rids is None else open_rids)
+        """RIDs that are not final."""
+        self.claimed: set[int] = set()
+        """RIDs that stand in a job or are being settled; the spool's word on them is out of date."""
+        self.verdict: Verdict = ""
+        """What an operator decided while a delivery was under way: it holds for whatever is not delivered."""
+
+
+class Job:
+    """The recipients of one message in one destination: what one transaction carries."""
+
+    __slots__ = ("attempts", "destination", "parcel", "rids", "taken", "tries", "void")
+
+    def __init__(
+        self, parcel: Parcel, destination: str, rids: tuple[int, ...], attempts: dict[int, int] | None = None
+    ) -> None:
+        self.parcel = parcel
+        self.destination = destination
+        self.rids = rids
+        self.attempts = attempts or {}
+        """Attempts made so far, for those tried before."""
+        self.tries = 0
+        """How often its delivery ended in a bug."""
+        self.taken = False
+        """A connection has it."""
+        self.void = False
+        """An operator settled it while it waited."""
+        parcel.claimed.update(rids)
+
+
+def domain_of(address: str) -> str:
+    """Return the destination of a forward-path: its domain in lower case, empty for a bare local part."""
+    # The last character tells a quoted local part without a domain, `"a@b"`, from one with.
+    return "" if address.endswith('"') else address.rpartition("@")[2].lower() if "@" in address else ""
+
+
+def split(parcel: Parcel, rids: Iterable[int], attempts: dict[int, int] | None = None) -> list[Job]:
+    """Make one job for each destination among the recipients."""
+    recipients = parcel.envelope.recipients
+    if len(recipients) == 1:
+        return [Job(parcel, domain_of(recipients[0]), (0,), attempts)]
+    by_domain: dict[str, list[int]] = {}
+    for rid in rids:
+        by_domain.setdefault(domain_of(recipients[rid]), []).append(rid)
+    return [Job(parcel, domain, tuple(group), attempts) for domain, group in by_domain.items()]

@@ -1,0 +1,154 @@
+"""Settling: what an attempt came to becomes durable, is logged, recorded and counted, and the sender is told.
+
+The only place of the outbound side that writes to the spool. What a failure costs was decided by `policy.failure`, where the
+recipient stands then by `ruling`; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from gatepost.outbound import dsn, tell
+from gatepost.outbound.outcome import NOBODY, Carrier, Outcome, Postponed
+from gatepost.outbound.parcel import Job, Parcel, domain_of
+from gatepost.outbound.ruling import Ruling, profile_name, rule
+from gatepost.outbound.shared import Shared
+from gatepost.spool.message import Content, Message, Progress
+
+UNFENCED = 500
+"""Outcomes that may be on their way to the disk before one is waited for."""
+
+
+class Settlement:
+    """Writes outcomes; `enqueue` takes the notifications that they cause, `released` a parcel that is no longer in hand."""
+
+    def __init__(self, shared: Shared, enqueue: Callable[[Message], None], released: Callable[[Parcel], None]) -> None:
+        self._shared = shared
+        self._enqueue = enqueue
+        self._released = released
+        self._unfenced: set[int] = set()
+        self._fencing: set[int] = set()
+
+    def is_under_way(self, mid: int) -> bool:
+        """Return whether what the spool says of a message may be older than what was settled last."""
+        return mid in self._unfenced or mid in self._fencing
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether anything was settled that may not be durable yet."""
+        return bool(self._unfenced)
+
+    async def fence(self) -> None:
+        """Return when everything settled so far is durable."""
+        await self._wait_for(Progress(mid=0, states=(), finished=False))
+
+    async def settle(
+        self,
+        parcel: Parcel,
+        outcomes: Mapping[int, Outcome],
+        *,
+        attempts: Mapping[int, int] | None = None,
+        carrier: Carrier = NOBODY,
+    ) -> None:
+        """Settle some recipients of a parcel; afterwards they are no longer in hand.
+
+        Waits for the disk only where a notification follows, or where too much is on its way already: what is lost of
+        the rest in a crash costs one more attempt.
+        """
+        now = time.time()
+        verdict = parcel.verdict
+        rulings = [self._rule(parcel, rid, outcome, attempts, now) for rid, outcome in outcomes.items()]
+        for ruling in rulings:
+            if ruling.state.status.is_final:
+                parcel.open.discard(ruling.state.rid)
+        reports = self._reports(parcel, rulings, carrier, now)
+        bounce = await self._notification(parcel, reports, now) if reports else None
+        finished = not parcel.open
+        tell.outcomes(self._shared, parcel.envelope, rulings, carrier, now, finished=finished)
+        states = tuple(ruling.state for ruling in rulings)
+        await self._write(Progress(mid=parcel.envelope.mid, states=states, finished=finished, bounce=bounce))
+        if parcel.verdict and not verdict:
+            # The operator spoke while the disk was awaited: his word holds for what was put off a moment ago.
+            again = {state.rid: state.attempts for state in states if not state.status.is_final}
+            await self.settle(parcel, dict.fromkeys(again, Postponed(now, "")), attempts=again, carrier=carrier)
+        parcel.claimed.difference_update(outcomes)
+        if not parcel.claimed:
+            self._released(parcel)
+        if bounce is not None:
+            tell.notification(self._shared, bounce)
+            self._enqueue(bounce)
+
+    def postpone(self, job: Job, due: float, detail: str) -> None:
+        """Put a job that waits back into the spool, without waiting for the disk: lost in a crash, it is tried earlier."""
+        parcel = job.parcel
+        postponed = Postponed(due, detail)
+        now = time.time()
+        rulings = [self._rule(parcel, rid, postponed, job.attempts, now) for rid in job.rids]
+        tell.outcomes(self._shared, parcel.envelope, rulings, NOBODY, now, finished=False)
+        self._shared.spool.settle_later(
+            Progress(mid=parcel.envelope.mid, states=tuple(ruling.state for ruling in rulings), finished=False)
+        )
+        self._unfenced.add(parcel.envelope.mid)
+        self.forget(job)
+
+    def forget(self, job: Job) -> None:
+        """Take a job out of hand; the spool's word on its recipients holds again."""
+        job.parcel.claimed.difference_update(job.rids)
+        if not job.parcel.claimed:
+            self._released(job.parcel)
+
+    def _rule(self, parcel: Parcel, rid: int, outcome: Outcome, attempts: Mapping[int, int] | None, now: float) -> Ruling:
+        envelope = parcel.envelope
+        domain = domain_of(envelope.recipients[rid])
+        snapshot = self._shared.snapshot()
+        profile = snapshot.bounce_profile(profile_name(envelope, snapshot.destinations.find(domain)))
+        made = attempts.get(rid, 0) if attempts else 0
+        return rule(envelope, rid, domain, outcome, made, parcel.verdict, profile, now)
+
+    # --- the notification --------------------------------------------------------------------------------------------
+
+    def _reports(self, parcel: Parcel, rulings: Sequence[Ruling], carrier: Carrier, now: float) -> list[dsn.Report]:
+        """Return what the sender is to be told; nobody is ever told about a notification (RFC 5321 6.1)."""
+        if not parcel.envelope.reverse_path:
+            return []
+        found = (dsn.report(parcel.envelope, ruling.state.rid, ruling.outcome, carrier, now) for ruling in rulings)
+        return [report for report in found if report is not None]
+
+    async def _notification(self, parcel: Parcel, reports: Sequence[dsn.Report], now: float) -> Message:
+        start = await self._start(parcel)
+        hostname = self._shared.snapshot().gateway.hostname
+        return dsn.compose(parcel.envelope, start, reports, hostname=hostname, mid=self._shared.next_mid(), now=now)
+
+    async def _start(self, parcel: Parcel) -> bytes:
+        """Return the first octets of the content; none when the message cannot be read any more."""
+        content = parcel.content
+        if content is None:
+            message = await self._shared.spool.load(parcel.envelope.mid)
+            content = message.content if message else Content()
+        return await asyncio.to_thread(_read_start, content.path) if content.path else content.octets
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    async def _write(self, progress: Progress) -> None:
+        if progress.bounce is None and len(self._unfenced) < UNFENCED:
+            self._shared.spool.settle_later(progress)
+            self._unfenced.add(progress.mid)
+        else:
+            await self._wait_for(progress)
+
+    async def _wait_for(self, progress: Progress) -> None:
+        # The spool writes in the order in which it is told: when this one is durable, so are all before it.
+        before, self._unfenced = self._unfenced, set()
+        self._fencing |= before
+        await self._shared.spool.settle(progress)
+        self._fencing -= before
+
+
+def _read_start(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(dsn.MAX_COPY + 1)
+    except OSError:
+        return b""  # the notification then goes without it

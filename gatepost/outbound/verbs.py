@@ -1,0 +1,86 @@
+"""What an operator may do to mail that waits: bounce it, delete it, try it now. Each recipient has exactly one outcome.
+
+What waits is settled at once. What a delivery has in its hands at that moment is left to it: what it delivers is delivered,
+and the operator's word holds for the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from gatepost.outbound.intake import Intake
+from gatepost.outbound.outcome import Deleted, Outcome
+from gatepost.outbound.parcel import Parcel, Verdict
+from gatepost.outbound.queue import DestinationQueue
+from gatepost.outbound.ruling import BY_OPERATOR
+from gatepost.outbound.settlement import Settlement
+from gatepost.outbound.shared import Shared
+from gatepost.spool.message import Progress, RecipientState, Status
+
+
+class Verbs:
+    """The operator's verbs on one worker's mail."""
+
+    def __init__(self, shared: Shared, settlement: Settlement, intake: Intake) -> None:
+        self._shared = shared
+        self._settlement = settlement
+        self._intake = intake
+
+    async def end(self, mid: int, verdict: Verdict, queues: Iterable[DestinationQueue]) -> int:
+        """Bounce or delete what is not final of a message; return for how many recipients that was decided."""
+        await self._settlement.fence()
+        entry = await self._shared.spool.entry(mid)
+        if entry is None or self._settlement.is_under_way(mid):
+            return 0
+        # No await from here to the claim: whoever takes the message in hand next finds it claimed.
+        parcel = self._intake.take_up(entry.envelope, entry.states)
+        waiting = parcel.open - self._under_delivery(parcel, queues)
+        decided = len(parcel.open)
+        parcel.verdict = verdict
+        parcel.claimed |= waiting
+        if waiting:
+            outcome: Outcome = Deleted() if verdict == "delete" else BY_OPERATOR
+            attempts = {state.rid: state.attempts for state in entry.states}
+            await self._settlement.settle(parcel, dict.fromkeys(sorted(waiting), outcome), attempts=attempts)
+        elif not parcel.claimed:
+            self._intake.release(parcel)
+        return decided
+
+    def _under_delivery(self, parcel: Parcel, queues: Iterable[DestinationQueue]) -> set[int]:
+        """Return the recipients that a delivery has in its hands, and take those away from the queues that only wait."""
+        waiting: set[int] = set()
+        for queue in queues:
+            for job in queue.jobs:
+                if job.parcel is parcel:
+                    job.void = True
+                    waiting.update(job.rids)
+        return parcel.claimed - waiting
+
+    async def bring_forward(self, mid: int | None, destination: str | None) -> int:
+        """Make deferred recipients due now, all, of one destination or of one message, and release what was held of it."""
+        await self._settlement.fence()
+        now = time.time()
+        count = await self._shared.spool.reschedule(mid=mid, destination=destination, due=now)
+        if mid is not None:
+            count += await self._release_held(mid, now)
+        self._intake.look_from_the_beginning()
+        return count
+
+    async def _release_held(self, mid: int, now: float) -> int:
+        entry = await self._shared.spool.entry(mid)
+        held = [state for state in entry.states if state.status is Status.HELD] if entry else []
+        if held:
+            states = tuple(
+                RecipientState(
+                    rid=state.rid,
+                    status=Status.DEFERRED,
+                    destination=state.destination,
+                    due=now,
+                    attempts=state.attempts,
+                    detail=state.detail,
+                )
+                for state in held
+            )
+            await self._shared.spool.settle(Progress(mid=mid, states=states, finished=False))
+        return len(held)

@@ -83,7 +83,7 @@ def table(*headers: str, rows: Iterable[Iterable[object]], right: tuple[int, ...
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for place, header in enumerate(headers):
         made.add_column(header, justify="right" if place in right else "left", overflow="fold", no_wrap=place in right)
     for row in rows:

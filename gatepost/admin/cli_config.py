@@ -172,8 +172,8 @@ def _indented(changes: list[Any]) -> list[str]:
 
 
 def _committed(done: Committed) -> Iterator[str]:
-    yield from problem_lines(done.warnings)
     yield f"Changes committed: {commit_moment(done.time)}"
     yield f"revision {done.revision}"
     if not done.live:
         yield "No gateway runs; it is in force at the next start."
+    yield from problem_lines(done.warnings)

@@ -25,8 +25,8 @@ def show(
 
 
 def _lines(selection: ciphers.Selection) -> Iterator[Any]:
-    rows = [(place, one.name, one.iana, one.protocol) for place, one in enumerate(selection.suites, 1)]
-    yield table("", "OpenSSL name", "IANA name", "Since", rows=rows, right=(0,))
+    rows = [(one.protocol, one.name, one.iana) for one in selection.suites]
+    yield table("Since", "OpenSSL name", "IANA name", rows=rows)
     if selection.nothing:
         yield ""
         yield f"Matches nothing: {', '.join(selection.nothing)}"

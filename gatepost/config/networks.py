@@ -33,6 +33,7 @@ class Network(msgspec.Struct, frozen=True, gc=False):
 
 
 _IPV4 = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,3})(?:-(\d{1,3}))?(\.)?(?:/(\d{1,2}))?", re.ASCII)
+_MORE_THAN_ONE = re.compile(r"[/-]|\.$")  # network, range, partial address
 _FORMS = "write 10.1.2.3, 10.1.2., 10.1.2.3-9, 10.1.2-3. or 10.1.2.0/24"
 
 
@@ -43,10 +44,9 @@ def parse_network(text: str) -> Network:
 
 def parse_address(text: str) -> Network:
     """Read one full IPv4 or IPv6 address."""
-    network = parse_network(text) if ":" in text or text.count(".") == 3 else None
-    if network is None or network.first != network.last or not text[-1].isalnum() or "/" in text or "-" in text:
+    if _MORE_THAN_ONE.search(text) or not (":" in text or text.count(".") == 3):
         raise ValueError(f"{text!r} is not an IP address")
-    return network
+    return parse_network(text)
 
 
 def _ipv4(text: str) -> Network:

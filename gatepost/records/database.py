@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import localtime, strftime
+from time import localtime, monotonic, sleep, strftime
 
 import sqlalchemy as sa
 
@@ -72,10 +72,18 @@ def is_damaged(error: BaseException) -> bool:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Make or move the file while no other process does; BlockingIOError when one is at it."""
+    """Make or move the file while no other process does; BlockingIOError when one is at it for longer than BUSY_SECONDS."""
     lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = monotonic() + BUSY_SECONDS
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if monotonic() >= deadline:
+                    raise
+                sleep(0.01)
         yield
     finally:
         os.close(lock)

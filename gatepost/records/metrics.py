@@ -1,7 +1,7 @@
 """Counters of one process: plain numbers that cost the hot path one addition each.
 
 `metrics.tls["in", "TLSv1.3", cipher, group, "success"] += 1`, and no more than that; text for Prometheus is made by
-`exposition` when somebody asks. A snapshot holds only what msgpack can carry, for the master asks each worker for
+`records.exposition` when somebody asks. A snapshot holds only what msgpack can carry, for the master asks each worker for
 one and merges them. Label values come from our own words and from the TLS library's, never from what a peer sends as text:
 a peer must not be able to make series.
 """
@@ -102,14 +102,6 @@ def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
 def retired(snapshot: Snapshot) -> Snapshot:
     """What must be merged for ever after a process has ended: its counters, for a sum that falls reads as a restart."""
     return {name: series for name, series in snapshot.items() if name in FAMILIES and FAMILIES[name].kind != "gauge"}
-
-
-def exposition(snapshot: Snapshot) -> bytes:
-    """A snapshot, one process's or a merged one, as the text that Prometheus reads."""
-    # Imported here, for prometheus_client costs 14 MB and the workers never print.
-    from gatepost.records.exposition import text
-
-    return text(snapshot)
 
 
 def _sum(one: Value, other: Value) -> Value:

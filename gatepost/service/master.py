@@ -234,7 +234,8 @@ class Master:
         for row in (row for answer in answers for row in answer["destinations"]):
             known = destinations.setdefault(row["destination"], {**row, "recipients": 0})
             known["recipients"] += row["recipients"]
-            known["next_due"] = min(known["next_due"], row["next_due"])
+            due = [moment for moment in (known["next_due"], row["next_due"]) if moment]
+            known["next_due"] = min(due, default=0.0)
         messages = sorted((message for answer in answers for message in answer["messages"]), key=lambda item: item["mid"])
         ordered = sorted(destinations.values(), key=lambda row: -row["recipients"])
         return {"destinations": ordered, "messages": messages[offset : offset + limit]}

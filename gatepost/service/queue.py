@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -29,16 +30,28 @@ class QueueVerbs:
             case "queue_show":
                 return self._show(arguments["mid"])
             case "deliver_now":
-                return self._scheduler.deliver_now(**arguments)
+                return self._scheduler.deliver_now(arguments["destination"] or None, arguments["mid"] or None)
             case "bounce":
-                return self._scheduler.bounce(**arguments)
+                return self._end(self._scheduler.bounce, **arguments)
             case "delete":
-                return self._scheduler.delete(**arguments)
+                return self._end(self._scheduler.delete, **arguments)
             case "suspend_delivery":
                 return self._scheduler.suspend()
             case "resume_delivery":
                 return self._scheduler.resume()
         raise ControlError(f"unknown verb {verb!r}")
+
+    async def _end(self, verb: Callable[[int], Awaitable[int]], mid: int, destination: str) -> int:
+        """Bounce or delete one message, or all that wait for a destination; return for how many recipients."""
+        if mid:
+            return await verb(mid)
+        count = 0
+        while entries := await self._spool.listing(destination=destination, limit=LISTING):
+            done = [await verb(entry.envelope.mid) for entry in entries]
+            if not any(done):
+                break  # what is left is in the hands of deliveries
+            count += sum(done)
+        return count
 
     async def _list(self, destination: str = "", limit: int = 100, offset: int = 0) -> dict[str, Any]:
         destinations = await self._spool.by_destination()

@@ -63,7 +63,10 @@ class TlsEngine:
         self.closed = False
         """The peer ended the stream with close_notify: what came before is complete."""
         self.truncated = False
-        """The transport ended without close_notify: a message in progress must be dropped, never taken for complete."""
+        """The transport ended without close_notify: a message in progress must be dropped, never taken for complete.
+
+        Known for sure when `read` has returned nothing more.
+        """
 
     @classmethod
     def server(cls, context: ServerContext) -> TlsEngine:

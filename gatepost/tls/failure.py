@@ -32,6 +32,7 @@ _ABOUT_OFFERS: Final = frozenset({"handshake failure", "insufficient security", 
 
 _REASONS: Final = {
     "wrong version number": "peer sent something that is not TLS, or no version that we know",
+    "bad record type": "peer sent something that is not TLS",
     "dh key too small": "peer's Diffie-Hellman parameters are too short",
     "ee key too small": "the certificate's key is too short for this profile",
     "ca md too weak": "a certificate of the peer's chain is signed with a hash that is too weak",

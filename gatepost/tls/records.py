@@ -7,6 +7,10 @@ exception costs a fifth of a whole small exchange.
 from __future__ import annotations
 
 
+_LONGEST = 16384 + 2048
+"""Octets of ciphertext in a record, at most (RFC 5246 6.2.3)."""
+
+
 class RecordCounter:
     """Follows the record headers of one direction of a connection."""
 
@@ -17,7 +21,10 @@ class RecordCounter:
         self._header = b""  # a header of which not all five octets have come
 
     def count(self, data: bytes) -> int:
-        """Return how many records the next portion of the stream completes."""
+        """Return how many records the next portion of the stream completes.
+
+        What cannot be a record counts as one, so that the library is asked, and fails at once.
+        """
         start = self._missing
         complete = 0
         if self._header:
@@ -27,7 +34,10 @@ class RecordCounter:
         if start and start <= size:
             complete = 1
         while size - start >= 5:
-            start += 5 + (data[start + 3] << 8 | data[start + 4])
+            length = data[start + 3] << 8 | data[start + 4]
+            if length > _LONGEST or not 20 <= data[start] <= 24:
+                return complete + 1
+            start += 5 + length
             if start <= size:
                 complete += 1
         if start <= size:

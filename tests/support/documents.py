@@ -1,0 +1,38 @@
+"""Configuration documents for system tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "partner-tls.toml"
+
+
+def partner_example(port: int, inside: int) -> str:
+    """Return examples/partner-tls.toml as it is shipped, on other ports."""
+    text = EXAMPLE.read_text()
+    assert "port = 2525" in text
+    assert text.count("127.0.0.1:2526") == 2
+    return text.replace("port = 2525", f"port = {port}").replace("127.0.0.1:2526", f"127.0.0.1:{inside}")
+
+
+def relay(port: int, inside: int, *, more: str = "", policy: str = "", gateway: str = "") -> str:
+    """A gateway without TLS that takes example.com and hands everything to one inside server."""
+    return f"""
+[gateway]
+hostname = "mx1.example.com"
+{gateway}
+
+[listeners.InboundMail]
+address = "127.0.0.1"
+port = {port}
+{more}
+
+[listeners.InboundMail.default_policy]
+{policy}
+
+[[listeners.InboundMail.recipients]]
+match = "example.com"
+
+[routes]
+ALL = ["127.0.0.1:{inside}"]
+"""

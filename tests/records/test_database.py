@@ -25,7 +25,8 @@ def test_a_file_that_was_set_aside_already_is_not_touched(tmp_path: Path) -> Non
     assert path.read_bytes() == b"new"
 
 
-def test_only_one_process_moves_the_file(tmp_path: Path) -> None:
+def test_only_one_process_moves_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     path = tmp_path / FILE_NAME
     with database.exclusive(path), pytest.raises(BlockingIOError), database.exclusive(path):
         pass

@@ -3,7 +3,7 @@
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from gatepost.records import metrics
+from gatepost.records import exposition, metrics
 from gatepost.records.metrics import COMMIT_BUCKETS, FAMILIES, Metrics, Snapshot
 
 
@@ -25,7 +25,7 @@ def counted() -> Metrics:
 
 
 def samples(snapshot: Snapshot) -> dict[tuple[str, tuple[str, ...]], float]:
-    text = metrics.exposition(snapshot).decode()
+    text = exposition.text(snapshot).decode()
     return {
         (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)

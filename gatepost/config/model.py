@@ -57,6 +57,8 @@ class Gateway(_Document, frozen=True, kw_only=True):
     """Seconds to wait for the next command or block of mail data (RFC 5321 4.5.3.2)."""
     tls_handshake_timeout: int = 30
     """Seconds for a whole TLS handshake."""
+    certificate_authorities: str = ""
+    """Authorities, PEM, that certificates of peers may come from besides those of the operating system."""
     metrics_address: str = ""
     """`address:port` where Prometheus may fetch /metrics; empty: not served."""
 

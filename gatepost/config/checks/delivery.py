@@ -14,6 +14,8 @@ from gatepost.config.entries import (
 )
 from gatepost.config.model import Config, DefaultDestination, DestinationControl, Gateway
 from gatepost.config.problems import Report
+from gatepost.errors import GatepostError
+from gatepost.tls.certificates import load_chain
 
 
 def check_gateway(config: Config, report: Report) -> None:
@@ -34,6 +36,12 @@ def check_gateway(config: Config, report: Report) -> None:
     for place, server in enumerate(gateway.dns_servers):
         mend = "write address or address:port, such as 127.0.0.1 or [::1]:53"
         syntax(report, ("gateway", "dns_servers", place), server, lambda text: parse_endpoint(text, 53), mend)
+    if gateway.certificate_authorities:
+        try:
+            load_chain(gateway.certificate_authorities)
+        except GatepostError as fault:
+            mend = "write the authorities' certificates as PEM, one after another"
+            report.error(("gateway", "certificate_authorities"), "PEM text", f"cannot be read: {fault}", mend)
     if gateway.metrics_address:
         mend = "write address:port, such as 127.0.0.1:9090"
         syntax(report, ("gateway", "metrics_address"), gateway.metrics_address, parse_endpoint, mend)

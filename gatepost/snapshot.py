@@ -37,7 +37,7 @@ from gatepost.policy.verdict import Policy
 from gatepost.smtp.limits import Limits
 from gatepost.smtp.path import Path
 from gatepost.tls.certificates import KeyPair
-from gatepost.tls.context import Terms
+from gatepost.tls.context import Terms, Trust
 from gatepost.tls.sides import ClientContext, ServerContext
 
 Named = TypeVar("Named")
@@ -60,6 +60,7 @@ class GatewayValues(msgspec.Struct, frozen=True, kw_only=True):
     connection_time_limit: int
     command_timeout: int
     tls_handshake_timeout: int
+    certificate_authorities: str
     metrics_address: str
 
     @classmethod
@@ -153,6 +154,7 @@ class _Builder:
         self._config = config
         self._report = Report()
         self._gateway = GatewayValues.build(Gateway())
+        self._trust = Trust(extra=config.gateway.certificate_authorities)
         self._pairs = {name: KeyPair(one.certificate, one.private_key) for name, one in config.certificates.items()}
         self._lists: dict[str, AddressMatcher] = {}
 
@@ -248,7 +250,7 @@ class _Builder:
 
     def _server(self, listener: Listener, profile: str, verify: bool) -> ServerContext:
         pairs = [_named(self._pairs, name, "certificate") for name in listener.certificates]
-        return ServerContext(self._terms(profile), pairs, request_certificate=verify, profile=profile)
+        return ServerContext(self._terms(profile), pairs, request_certificate=verify, trust=self._trust, profile=profile)
 
     def _clients(self) -> dict[str, ClientContext]:
         default = self._config.default_destination
@@ -259,7 +261,9 @@ class _Builder:
                 self._bounce_profile(default.bounce_profile if control.bounce_profile is None else control.bounce_profile)
                 if profile not in clients:
                     pair = _named(self._pairs, default.certificate, "certificate") if default.certificate else None
-                    clients[profile] = ClientContext(self._terms(profile), certificate=pair, profile=profile)
+                    clients[profile] = ClientContext(
+                        self._terms(profile), certificate=pair, trust=self._trust, profile=profile
+                    )
         return clients
 
     def _controls(self) -> Iterator[tuple[tuple[Part, ...], DestinationControl | DefaultDestination]]:

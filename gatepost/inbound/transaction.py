@@ -67,7 +67,7 @@ class Transaction:
             journal.info(maillog.rcpt_rejected(self.mid, self._icid, address))
             return verdict.reply
         if not await self._within_rate():
-            journal.info(maillog.rcpt_rejected(self.mid, self._icid, address, "Injection Control"))
+            journal.info(maillog.rcpt_rejected(self.mid, self._icid, address, "Rejected by Injection Control"))
             return reply.TOO_MANY_RECIPIENTS_THIS_HOUR
         journal.info(maillog.rcpt_to(self.mid, self._icid, len(self._recipients), address))
         self._recipients.append(address)
@@ -131,7 +131,8 @@ class Transaction:
         self._shared.journal.info(maillog.receiving_aborted(self.mid, reason))
 
     def _not_stored(self, answer: Reply, why: str) -> Reply:
-        self.abandon(f"{answer}: {why}")
+        self._incoming.discard()
+        self._shared.journal.warning(maillog.not_stored(self.mid, self._icid, why))
         return answer
 
     def _envelope(self, subject: str, message_id: str) -> Envelope:

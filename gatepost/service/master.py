@@ -265,7 +265,7 @@ class Master:
                 for name, item in self._config.listeners.items()
             ],
             "queue": {kind: sum(worker.get(kind, 0) for worker in workers) for kind in ("messages", "recipients")},
-            "counters": metrics.merge(self._counts()),
+            "counters": _flat(metrics.merge(self._counts())),
             "deliveries_suspended": self._deliveries_suspended,
         }
 
@@ -280,6 +280,16 @@ class Master:
         for child in self._children:
             if child.channel is not None:
                 child.channel.tell("reopen_logs")
+
+
+def _flat(counts: metrics.Snapshot) -> dict[str, float]:
+    """Return the counters as `name{label,label}` and a number; what has buckets is left to the metrics."""
+    flat: dict[str, float] = {}
+    for name, series in counts.items():
+        for labels, value in series:
+            if not isinstance(value, list):
+                flat[f"{name}{{{','.join(labels)}}}" if labels else name] = value
+    return flat
 
 
 def _load(state: Path) -> tuple[Config, int, str]:

@@ -16,6 +16,8 @@ class Fault(enum.Enum):
     """The disk failed: what was being committed may come back after a restart, so nothing may be said about it."""
     DAMAGED = enum.auto()
     """Pages of the file do not hang together: operations that do not touch them may still succeed."""
+    BUSY = enum.auto()
+    """Another program (an operator's, for none of ours does) holds the database locked: nothing was written."""
     OWN = enum.auto()
     """One operation of the batch is to blame, the others are not."""
 
@@ -32,7 +34,9 @@ def classify(error: Exception) -> Fault:
             return Fault.FULL if _no_space(code) else Fault.SICK
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return Fault.DAMAGED
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_BUSY | sqlite3.SQLITE_NOMEM:
+        case sqlite3.SQLITE_BUSY:
+            return Fault.BUSY
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_NOMEM:
             return Fault.SICK
         case _:
             return Fault.OWN

@@ -10,27 +10,27 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
 
-from gatepost.errors import SpoolFull, SpoolSick
-from gatepost.spool import batch, queries, schema
+from gatepost.errors import SpoolFull, SpoolSick, StateError
+from gatepost.spool import batch, queries
 from gatepost.spool.content import Incoming
 from gatepost.spool.entries import DestinationCount, Fresh, QueueEntry, RecipientDue
 from gatepost.spool.faults import Fault, classify
 from gatepost.spool.layout import Layout, leftover_shards
-from gatepost.spool.message import Message, Progress, RecipientState, Status
+from gatepost.spool.message import Message, Progress
+from gatepost.spool.reader import Reader
 from gatepost.spool.room import Floor, Room
 from gatepost.spool.salvage import open_or_salvage
-from gatepost.spool.writer import MAX_WAITING, MAX_WAITING_OCTETS, Writer
+from gatepost.spool.writer import Writer
 
 __all__ = ["Floor", "Incoming", "Spool", "leftover_shards"]
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
+MAX_WAITING = 2000
+MAX_WAITING_OCTETS = 64 << 20
+"""Beyond these a commit is refused at once: the disk is slow, and memory is not where mail belongs."""
 CHUNK = 500
 """Most recipients that one operation of an operator changes, so that mail in between does not wait for a million."""
 FIRST = (float("-inf"), 0, 0)
@@ -40,44 +40,39 @@ FIRST = (float("-inf"), 0, 0)
 class Spool:
     """One shard; made by `open`, of use until `close`."""
 
-    def __init__(self, layout: Layout, writer: Writer, reader: sqlite3.Connection) -> None:
+    def __init__(self, layout: Layout, writer: Writer, reader: Reader, repaired: str) -> None:
         self.shard = layout.shard
-        self.repaired = ""
+        self.repaired = repaired
         """What was done to a damaged shard when it was opened, for the log; empty: nothing had to be done."""
         self._layout = layout
         self._writer = writer
+        self._groups = writer.groups
         self._reader = reader
-        self._reading = ThreadPoolExecutor(1, f"spool-{layout.shard}-read")
         self._files = ThreadPoolExecutor(4, f"spool-{layout.shard}-files")
 
     @classmethod
     def open(cls, directory: Path, shard: int, floor: Floor | None = None) -> Spool:
         """Own a shard and make it ready, new or left behind by a crash; StateError says what stands in the way."""
         layout = Layout(directory, shard)
-        layout.prepare()
-        layout.lock()
         try:
-            connection, repaired = open_or_salvage(layout)
-            try:
-                writer, reader = cls._assemble(connection, layout, Room(directory, floor or Floor(), layout.reserve))
-            except BaseException:
-                connection.close()
-                raise
-        except BaseException:
-            layout.unlock()
-            raise
-        spool = cls(layout, writer, reader)
-        spool.repaired = repaired
-        writer.start()
-        return spool
-
-    @staticmethod
-    def _assemble(connection: sqlite3.Connection, layout: Layout, room: Room) -> tuple[Writer, sqlite3.Connection]:
-        bodies = queries.with_body(connection, layout.body_mids())
-        layout.remove_orphans(bodies)
-        writer = Writer(connection, layout, room, bodies)
-        writer.messages, writer.recipients = queries.counts(connection)
-        return writer, schema.connect_reader(layout)
+            with ExitStack() as undo:
+                layout.prepare()
+                layout.lock()
+                undo.callback(layout.unlock)
+                connection, repaired = open_or_salvage(layout)
+                undo.callback(connection.close)
+                bodies = queries.with_body(connection, layout.body_mids())
+                layout.remove_orphans(bodies)
+                writer = Writer(connection, layout, Room(directory, floor or Floor(), layout.reserve), bodies)
+                writer.messages, writer.recipients = queries.counts(connection)
+                reader = Reader(layout, writer.sicken)
+                writer.start()
+                undo.pop_all()
+        except (OSError, sqlite3.Error) as error:
+            if classify(error) is Fault.DAMAGED:
+                layout.mark_suspect(str(error))
+            raise StateError(f"spool shard {shard} in {directory} cannot be opened: {error}") from error
+        return cls(layout, writer, reader, repaired)
 
     # --- how it stands
 
@@ -111,7 +106,7 @@ class Spool:
     def incoming(self, mid: int) -> Incoming:
         """Return a collector for the mail data of one message."""
         writer = self._writer
-        return Incoming(mid, self._layout, writer.room, self._files, writer.bodies, self._sicken)
+        return Incoming(mid, self._layout, writer.room, self._files, writer.bodies, writer.sicken)
 
     async def commit(self, message: Message) -> None:
         """Make a message durable; SpoolFull (452) when there is no room, SpoolSick (451) when the disk fails or lags.
@@ -119,9 +114,13 @@ class Spool:
         The message may become durable although the caller was cancelled or told SpoolSick.
         """
         writer = self._writer
-        if writer.sick or writer.lack or writer.waiting >= MAX_WAITING or writer.waiting_octets >= MAX_WAITING_OCTETS:
+        groups = self._groups
+        if writer.sick or writer.lack or groups.waiting >= MAX_WAITING or groups.waiting_octets >= MAX_WAITING_OCTETS:
             self._refuse(message)
-        await self._submit(batch.insertion(message))
+        operation = batch.insertion(message)
+        if message.content.path:
+            writer.bodies.add(message.envelope.mid)  # from here on the body file is the spool's
+        await self._submit(operation)
 
     async def settle(self, progress: Progress) -> None:
         """Make a delivery's outcome durable, with the DSN it caused."""
@@ -132,7 +131,7 @@ class Spool:
     def settle_later(self, progress: Progress) -> None:
         """Record an outcome without waiting for it; a crash before it is durable delivers once more."""
         if not self._writer.sick:
-            self._writer.submit(batch.progression(progress))
+            self._groups.submit(batch.progression(progress))
 
     async def reschedule(self, *, mid: int | None = None, destination: str | None = None, due: float) -> int:
         """Bring deferred recipients forward to `due`: all, of one message, or of one destination; return how many."""
@@ -151,57 +150,56 @@ class Spool:
     async def load(self, mid: int) -> Message | None:
         """Return a message with its content; None when it is not there, or not whole: then its recipients are HELD."""
         try:
-            return await self._read(queries.load, mid, self._layout.body(mid))
+            return await self._reader.ask(queries.load, mid, self._layout.body(mid))
         except queries.Damaged as damaged:
-            await self._quarantine(damaged)
+            await self.settle(await self._reader.quarantine(damaged))
             return None
 
     async def fresh(self, after_mid: int, limit: int) -> list[Fresh]:
         """Return messages that have recipients never tried, in MID order; what cannot be read is HELD and left out."""
         while True:
-            found = await self._read(queries.fresh, after_mid, limit)
+            found = await self._reader.ask(queries.fresh, after_mid, limit)
             whole = [entry for entry in found if isinstance(entry, Fresh)]
             for entry in found:
                 if isinstance(entry, queries.Damaged):
-                    await self._quarantine(entry)
+                    await self.settle(await self._reader.quarantine(entry))
                     after_mid = max(after_mid, entry.mid)
             if whole or not found:
                 return whole
 
     async def due(self, before: float, limit: int, after: tuple[float, int, int] = FIRST) -> list[RecipientDue]:
         """Return deferred recipients due until `before`, earliest first; `after`: (due, mid, rid) of the last one seen."""
-        return await self._read(queries.due, before, limit, after)
+        return await self._reader.ask(queries.due, before, limit, after)
 
     async def next_due(self) -> float | None:
         """Return the wall clock of the earliest attempt that is due; None when nothing is deferred."""
-        return await self._read(queries.next_due)
+        return await self._reader.ask(queries.next_due)
 
     async def by_destination(self) -> list[DestinationCount]:
         """Return what waits for each destination; recipients never tried are not in it, the scheduler has those."""
-        return await self._read(queries.by_destination)
+        return await self._reader.ask(queries.by_destination)
 
     async def listing(self, *, destination: str = "", limit: int = 100, offset: int = 0) -> list[QueueEntry]:
         """Return waiting messages in MID order, all or those waiting for one destination."""
-        return await self._read(queries.listing, destination, limit, offset)
+        return await self._reader.ask(queries.listing, destination, limit, offset)
 
     async def entry(self, mid: int) -> QueueEntry | None:
         """Return one message as it waits."""
-        return await self._read(queries.entry, mid)
+        return await self._reader.ask(queries.entry, mid)
 
     # --- the end
 
     async def close(self) -> None:
         """Write what was submitted, then give the shard up."""
-        self._writer.close()
+        self._groups.close()
         await asyncio.get_running_loop().run_in_executor(None, self._finish)
 
     def close_now(self) -> None:
         """Do the same without a loop."""
-        self._writer.close()
+        self._groups.close()
         self._finish()
 
     def _finish(self) -> None:
-        self._reading.shutdown()
         self._files.shutdown()
         self._reader.close()
         self._writer.join()
@@ -210,7 +208,7 @@ class Spool:
     async def _submit(self, operation: batch.Operation) -> object:
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         operation.done = done
-        self._writer.submit(operation)
+        self._groups.submit(operation)
         return await done
 
     def _refuse(self, message: Message) -> None:
@@ -222,37 +220,4 @@ class Spool:
             raise SpoolSick(writer.sick)
         if writer.lack:
             raise SpoolFull(writer.lack)
-        raise SpoolSick(f"the spool's disk is slow: {writer.waiting} commits wait for it")
-
-    def _sicken(self, reason: str) -> None:
-        self._writer.sick = self._writer.sick or reason
-
-    async def _read(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._reading, lambda: query(self._reader, *args, **kwargs))
-        except sqlite3.Error as error:
-            reason = f"{self._layout.database} cannot be read: {error}"
-            if classify(error) is Fault.DAMAGED:
-                self._layout.mark_suspect(str(error))
-            self._sicken(reason)
-            raise SpoolSick(reason) from error
-
-    async def _quarantine(self, damaged: queries.Damaged) -> None:
-        """Set a damaged message aside, so that nobody tries it again before an operator has looked."""
-        entry = await self._read(queries.states, damaged.mid)
-        settled = {state.rid for state in entry if state.status.is_final}
-        reason = f"set aside: {damaged.reason}"
-        rids = [rid for rid in range(damaged.recipients) if rid not in settled]
-        known = {state.rid: state for state in entry}
-        held = tuple(
-            RecipientState(
-                rid=rid,
-                status=Status.HELD,
-                destination=known[rid].destination if rid in known else "",
-                attempts=known[rid].attempts if rid in known else 0,
-                detail=reason,
-            )
-            for rid in rids
-        )
-        await self.settle(Progress(mid=damaged.mid, states=held, finished=False))
+        raise SpoolSick(f"the spool's disk is slow: {self._groups.waiting} commits wait for it")

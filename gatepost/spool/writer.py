@@ -1,34 +1,25 @@
-"""The writer of a shard: one thread that commits what waits, in groups, and answers each group with one call to the loop.
+"""The writer of a shard: one thread that commits what waits, in groups.
 
-The loop collects operations during one turn and hands them over together; the thread takes all that waits, runs it as one
-transaction, and only when COMMIT has synced does a caller hear of it. What cannot be written is said, never kept back for
-later: a group whose sync failed is answered with a fault, and the shard takes nothing more until it is opened anew.
+It takes all that waits, runs it as one transaction, and only when COMMIT has synced does a caller hear of it. What cannot be
+written is said, never kept back for later: a group whose sync failed is answered with a fault, and the shard takes nothing
+more until it is opened anew.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 
 from gatepost.errors import SpoolFull, SpoolSick, StateError
-from gatepost.spool import batch as batches
-from gatepost.spool import upkeep
+from gatepost.spool import batch, upkeep
 from gatepost.spool.batch import Operation
 from gatepost.spool.faults import Fault, classify
+from gatepost.spool.groups import Groups
 from gatepost.spool.layout import Layout
 from gatepost.spool.room import Room
 
-MAX_OPERATIONS = 256
-MAX_OCTETS = 4 << 20
-"""Bounds of one group: later callers should not wait for the writing of megabytes before them."""
-MAX_WAITING = 2000
-MAX_WAITING_OCTETS = 64 << 20
-"""Beyond these a commit is refused at once: the disk is slow, and memory is not where mail belongs."""
 CHECKPOINT_OCTETS = 8 << 20
 """A larger WAL falls out of the processor's cache and costs more than the checkpoints it saves."""
 ROOM_SECONDS = 1.0
@@ -43,68 +34,25 @@ class Writer:
         self.room = room
         self.bodies = bodies
         """MIDs whose body file belongs to a message that is in the spool, or on its way in."""
+        self.groups = Groups()
         self.sick = ""
         self.lack = self._lack()
         self.messages = 0
         self.recipients = 0
-        self.waiting = 0
-        self.waiting_octets = 0
-        self._collected: list[Operation] = []
-        self._queue: SimpleQueue[list[Operation] | None] = SimpleQueue()
-        self._taken: deque[Operation] = deque()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._looked = 0.0
         self._written = 0
-        self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"spool-{layout.shard}", daemon=True)
 
     def start(self) -> None:
         """Begin; counters are set by now."""
         self._thread.start()
 
-    # --- called in the loop
-
-    def submit(self, operation: Operation) -> None:
-        """Take an operation; all that one turn of the loop brings goes to the thread in one piece."""
-        if self._closing:
-            raise SpoolSick(f"spool shard {self._layout.shard} is closed")
-        collected = self._collected
-        if not collected:
-            self._loop = asyncio.get_running_loop()
-            self._loop.call_soon(self._hand_over)
-        collected.append(operation)
-        if operation.row is not None and operation.row[6] is None:
-            self.bodies.add(operation.row[0])  # from here on the body file is the spool's
-        self.waiting += 1
-        self.waiting_octets += operation.octets
-
-    def _hand_over(self) -> None:
-        if self._collected:
-            collected, self._collected = self._collected, []
-            self._queue.put(collected)
-
-    def _resolve(self, group: list[Operation]) -> None:
-        """Answer all callers of a group."""
-        self.waiting -= len(group)
-        for operation in group:
-            self.waiting_octets -= operation.octets
-            done = operation.done
-            if done is None or done.done():
-                continue  # nobody waits, or the session that did was cancelled
-            if operation.error is None:
-                done.set_result(operation.result)
-            else:
-                done.set_exception(operation.error)
-
-    def close(self) -> None:
-        """Take nothing more; the thread writes what it has and ends."""
-        if not self._closing:
-            self._closing = True
-            self._hand_over()
-            self._queue.put(None)
+    def sicken(self, reason: str) -> None:
+        """Take nothing more, because another part of the spool met a failing disk; the first reason stays."""
+        self.sick = self.sick or reason
 
     def join(self) -> None:
-        """Wait for the thread's end, then checkpoint and close."""
+        """Wait for the end of the thread, once its groups are closed; then checkpoint and close."""
         self._thread.join()
         if not self.sick:
             try:
@@ -116,47 +64,28 @@ class Writer:
     # --- the thread
 
     def _run(self) -> None:
-        while (group := self._take()) is not None:
-            if time.monotonic() - self._looked >= ROOM_SECONDS:
-                self._look()
+        while (group := self.groups.take(ROOM_SECONDS)) is not None:
+            try:
+                if time.monotonic() - self._looked >= ROOM_SECONDS:
+                    self._look()
+                if group:
+                    self._commit(group)
+            except Exception as error:  # a bug here must not leave callers waiting for ever
+                self._fall_sick(group, f"{self._layout.database}: the writer failed: {error!r}")
             if group:
-                self._commit(group)
-                self._report(group)
+                self.groups.report(group)
                 self._tidy(group)
-
-    def _take(self) -> list[Operation] | None:
-        """Return what waits, up to the bounds of a group; empty after a while of nothing; None when closed."""
-        taken = self._taken
-        try:
-            while True:
-                part = self._queue.get(not taken, None if taken else ROOM_SECONDS)
-                if part is None:
-                    self._queue.put(None)  # to be seen again when all before it is written
-                    if taken:
-                        break
-                    return None
-                taken.extend(part)
-        except Empty:
-            pass
-        group: list[Operation] = []
-        octets = 0
-        while taken and len(group) < MAX_OPERATIONS and octets < MAX_OCTETS:
-            operation = taken.popleft()
-            octets += operation.octets
-            group.append(operation)
-        # what it adds to the WAL, about: contents in whole pages, and the pages that every transaction touches
-        self._written += octets * 5 // 4 + (len(group) << 11) + (1 << 14)
-        return group
 
     def _look(self) -> None:
         """See whether there is room; if not, whether the database can give some back; and give back in idle times."""
         self._looked = time.monotonic()
+        wanted = self.groups.wanted
         lack = self._lack()
         if lack and not self.sick:
-            self._upkeep(lambda: upkeep.shrink(self._connection, 0, self._wanted))
+            self._upkeep(lambda: upkeep.shrink(self._connection, 0, wanted))
             lack = self._lack()
-        elif not self._wanted() and not self.sick:
-            self._upkeep(lambda: upkeep.shrink(self._connection, upkeep.SPARE, self._wanted))
+        elif not wanted() and not self.sick:
+            self._upkeep(lambda: upkeep.shrink(self._connection, upkeep.SPARE, wanted))
         self.lack = lack
 
     def _lack(self) -> str:
@@ -169,9 +98,6 @@ class Writer:
             return "there is no room for the spool's reserve"
         return lack
 
-    def _wanted(self) -> bool:
-        return bool(self._taken) or not self._queue.empty()
-
     def _commit(self, group: list[Operation]) -> None:
         """Write a group; afterwards each operation is durable or carries its error."""
         if self.sick:
@@ -183,19 +109,24 @@ class Writer:
             self._failed(group, error)
 
     def _transact(self, group: list[Operation]) -> None:
+        # what it adds to the WAL, about: the pages that every transaction touches, then contents in whole pages
+        self._written += 1 << 14
         try:
-            self.messages += batches.run(self._connection, group)
+            self.messages += batch.run(self._connection, group)
         except Exception:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
         for operation in group:
+            self._written += operation.octets * 5 // 4 + 2048
             self.recipients += operation.inserts - operation.finals
 
     def _failed(self, group: list[Operation], error: Exception) -> None:
         match classify(error):
             case Fault.FULL:
                 self._make_room(group, error)
+            case Fault.BUSY:
+                _fail(group, SpoolSick(f"{self._layout.database} is locked by another program: {error}"))
             case Fault.SICK:
                 self._fall_sick(group, f"{self._layout.database} cannot be written: {error}")
             case Fault.DAMAGED:
@@ -226,13 +157,6 @@ class Writer:
             except Exception as again:
                 if classify(again) is not Fault.FULL:
                     self._fall_sick(freeing, f"{self._layout.database} cannot be written: {again}")
-
-    def _report(self, group: list[Operation]) -> None:
-        if self._loop is not None:
-            try:
-                self._loop.call_soon_threadsafe(self._resolve, group)
-            except RuntimeError:
-                pass  # the loop is closed: nobody waits any more
 
     def _tidy(self, group: list[Operation]) -> None:
         """Do what nobody waits for: body files of messages that left, and the checkpoint."""

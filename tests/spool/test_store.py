@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gatepost.errors import SpoolFull, SpoolSick, StateError
-from gatepost.spool import store, writer
+from gatepost.spool import groups, store, writer
 from gatepost.spool.message import Content, Message, Progress, Status
 from gatepost.spool.store import Floor, Spool, leftover_shards
 from tests.support.spool import (
@@ -349,7 +349,7 @@ async def test_close_writes_what_was_submitted_in_the_same_turn(tmp_path: Path) 
 
 
 async def test_a_group_never_exceeds_its_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "MAX_OPERATIONS", 7)
+    monkeypatch.setattr(groups, "MAX_OPERATIONS", 7)
     monkeypatch.setattr(writer, "CHECKPOINT_OCTETS", 1)
     async with opened(tmp_path) as spool:
         await asyncio.gather(*(spool.commit(message(mid)) for mid in range(1, 31)))

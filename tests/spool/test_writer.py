@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from gatepost.errors import SpoolFull, SpoolSick, StateError
+from gatepost.spool import groups, writer
 from gatepost.spool import room as rooms
-from gatepost.spool import writer
 from gatepost.spool.message import Content, Message, Progress, Status
 from gatepost.spool.store import Spool
 from tests.support.spool import (
@@ -65,7 +65,7 @@ async def test_a_failed_sync_is_told_to_the_whole_group_and_the_shard_takes_no_m
 
 
 async def test_what_waits_behind_a_failed_sync_fails_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "MAX_OPERATIONS", 1)
+    monkeypatch.setattr(groups, "MAX_OPERATIONS", 1)
     async with opened(tmp_path) as spool:
         fail(spool, "COMMIT", error(sqlite3.SQLITE_IOERR_FSYNC))
         wishes = (spool.commit(message(mid)) for mid in (1, 2, 3))
@@ -224,6 +224,6 @@ async def test_an_octet_count_follows_what_waits(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
         both = Progress(mid=1, states=(state(0, Status.BOUNCED),), finished=True, bounce=message(2, b"x" * 1000))
         spool.settle_later(both)
-        assert (spool._writer.waiting, spool._writer.waiting_octets) == (1, 1000)
+        assert (spool._groups.waiting, spool._groups.waiting_octets) == (1, 1000)
         await spool.commit(Message(envelope(3, 3), Content(octets=b"abc")))
-        assert (spool._writer.waiting, spool._writer.waiting_octets) == (0, 0)
+        assert (spool._groups.waiting, spool._groups.waiting_octets) == (0, 0)

@@ -56,9 +56,9 @@ def self_signed(
     cli: Cli,
     name: Name,
     hostname: Hostnames = None,
-    days: Annotated[int, typer.Option(min=1, help="Days until it ends.")] = 825,
-    kind: Annotated[Literal["ecdsa", "rsa"], typer.Option("--type", help="Kind of key.")] = "ecdsa",
-    bits: Annotated[int, typer.Option(help="Size of an RSA key: 2048, 3072 or 4096.")] = 2048,
+    days: Annotated[int, typer.Option(min=1, metavar="N", help="Days until it ends.")] = 825,
+    kind: Annotated[Literal["ecdsa", "rsa"], typer.Option("--type", metavar="ecdsa|rsa", help="Kind of key.")] = "ecdsa",
+    bits: Annotated[int, typer.Option(metavar="N", help="Size of an RSA key: 2048, 3072 or 4096.")] = 2048,
 ) -> None:
     """Make a key and a self-signed certificate; without --hostname, for the gateway's own name."""
     made = certificates.make_self_signed(
@@ -72,11 +72,11 @@ def csr(
     cli: Cli,
     name: Name,
     hostname: Hostnames = None,
-    organization: Annotated[str, typer.Option(help="Organisation.")] = "",
-    unit: Annotated[str, typer.Option(help="Organisational unit.")] = "",
-    city: Annotated[str, typer.Option(help="City.")] = "",
-    region: Annotated[str, typer.Option(help="State or province.")] = "",
-    country: Annotated[str, typer.Option(help="Country, two letters.")] = "",
+    organization: Annotated[str, typer.Option(metavar="TEXT", help="Organisation.")] = "",
+    unit: Annotated[str, typer.Option(metavar="TEXT", help="Organisational unit.")] = "",
+    city: Annotated[str, typer.Option(metavar="TEXT", help="City.")] = "",
+    region: Annotated[str, typer.Option(metavar="TEXT", help="State or province.")] = "",
+    country: Annotated[str, typer.Option(metavar="TEXT", help="Country, two letters.")] = "",
 ) -> None:
     """Print a signing request for the key under NAME; `cert import NAME FILE` takes the answer."""
     subject = Subject(

@@ -55,7 +55,7 @@ def export(
     with_keys: Annotated[bool, typer.Option("--with-keys", help="With the private keys in clear text.")] = False,
     draft: Annotated[bool, typer.Option("--draft", help="The draft instead of what is committed.")] = False,
 ) -> None:
-    """Write the committed document to standard output; private keys are masked."""
+    """Print the committed document; private keys are masked."""
     if cli.json:
         cli.show(to_tree(configuration.load(cli.operator, draft=draft).config, with_keys=with_keys), [])
     else:
@@ -75,7 +75,7 @@ def set_(
 
 @group.command("unset")
 def unset(cli: Cli, path: FieldPath) -> None:
-    """Take an entry or a row out of the draft, or give a field its default back."""
+    """Take an entry out of the draft, or a field back to its default."""
     made = documents.unset_field(cli.operator, path)
     cli.show(made, _staged(made))
 
@@ -103,14 +103,14 @@ def diff(cli: Cli, text: Annotated[bool, typer.Option("--text", help="Line by li
 
 @group.command("commit")
 def commit(cli: Cli, message: Comment = "") -> None:
-    """Make the draft the next revision; a running gateway takes it at once."""
+    """Make the draft the next revision, and have the gateway take it."""
     with cli.waiting("Committing"):
         done = configuration.commit(cli.operator, message)
     cli.show(done, _committed(done))
 
 
 @group.command("log")
-def log(cli: Cli, limit: Annotated[int, typer.Option(min=1, help="Revisions to show at most.")] = 50) -> None:
+def log(cli: Cli, limit: Annotated[int, typer.Option(min=1, metavar="N", help="Revisions to show at most.")] = 50) -> None:
     """Show the revisions, the latest first."""
     revisions = configuration.log(cli.operator, limit)
     rows = [(one.number, moment(one.time), one.author, one.comment) for one in revisions]
@@ -119,7 +119,7 @@ def log(cli: Cli, limit: Annotated[int, typer.Option(min=1, help="Revisions to s
 
 
 @group.command("show")
-def show(cli: Cli, number: Annotated[int, typer.Argument(metavar="REV")]) -> None:
+def show(cli: Cli, number: Annotated[int, typer.Argument(metavar="REV", help="Number of the revision.")]) -> None:
     """Print the document of one revision; private keys are masked."""
     found = configuration.revision(cli.operator, number)
     about = {"revision": found.number, "time": found.time, "author": found.author, "comment": found.comment}
@@ -130,7 +130,7 @@ def show(cli: Cli, number: Annotated[int, typer.Argument(metavar="REV")]) -> Non
 @group.command("rollback")
 def rollback(
     cli: Cli,
-    number: Annotated[int, typer.Argument(metavar="REV")],
+    number: Annotated[int, typer.Argument(metavar="REV", help="Number of the revision.")],
     message: Comment = "",
     force: Annotated[bool, typer.Option("--force", help="Give up changes that are not committed.")] = False,
 ) -> None:

@@ -10,7 +10,7 @@ from gatepost.admin.cli_base import Cli, Group
 from gatepost.admin.operations import service
 
 group = Group("listener", "Suspend and resume listeners.")
-Names = Annotated[list[str] | None, typer.Argument(help="Listeners; none given: all of them.", metavar="[NAME]...")]
+Names = Annotated[list[str] | None, typer.Argument(help="Listeners; none given: all of them.", metavar="NAME")]
 
 
 @group.command("suspend")

@@ -11,7 +11,6 @@ import typer
 from gatepost.admin.cli_base import Cli, Group, table
 from gatepost.admin.cli_text import count, moment, pairs, shown, size
 from gatepost.admin.operations import queue
-from gatepost.errors import GatepostError
 
 group = Group("queue", "Look at the queue, and move it along.")
 Target = Annotated[str, typer.Argument(metavar="MID|DOMAIN", help="A message, or all mail for a destination.")]
@@ -22,8 +21,8 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 def listing(
     cli: Cli,
     destination: Annotated[str, typer.Option(metavar="DOMAIN", help="Only mail for this domain.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Messages to show at most.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="Messages to skip.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Messages to show at most.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, metavar="N", help="Messages to skip.")] = 0,
 ) -> None:
     """Show what waits, by destination and by message."""
     page = queue.listing(cli.operator, destination=destination, limit=limit, offset=offset)
@@ -31,7 +30,7 @@ def listing(
 
 
 @group.command("show")
-def show(cli: Cli, mid: Annotated[int, typer.Argument(metavar="MID")]) -> None:
+def show(cli: Cli, mid: Annotated[int, typer.Argument(metavar="MID", help="Message.")]) -> None:
     """Show one message that waits, with each recipient."""
     message = queue.show(cli.operator, mid)
     cli.show(message, _message_lines(message))
@@ -40,9 +39,7 @@ def show(cli: Cli, mid: Annotated[int, typer.Argument(metavar="MID")]) -> None:
 @group.command("deliver-now")
 def deliver_now(
     cli: Cli,
-    target: Annotated[
-        str, typer.Argument(metavar="[MID|DOMAIN]", help="A message or a destination; none: everything.")
-    ] = "",
+    target: Annotated[str, typer.Argument(metavar="MID|DOMAIN", help="A message or a destination; none: everything.")] = "",
 ) -> None:
     """Try delivery at once instead of at the next retry."""
     number = queue.deliver_now(cli.operator, **_target(target))
@@ -82,10 +79,8 @@ def _target(text: str) -> dict[str, Any]:
 
 
 def _confirmed(verb: str, target: str, yes: bool, act: Callable[[], int]) -> int:
-    """Ask before a whole destination goes; a message by its MID is meant."""
-    if not yes and not target.isdigit():
-        if not sys.stdin.isatty():
-            raise GatepostError(f"{verb.lower()} all mail for {target}? say so with --yes")
+    """Ask on a terminal before a whole destination goes; a message by its MID is meant."""
+    if not yes and not target.isdigit() and sys.stdin.isatty():
         typer.confirm(f"{verb} all mail for {target}?", abort=True)
     return act()
 

@@ -11,19 +11,19 @@ from gatepost.admin.cli_tracks import connection_lines, connections_table, messa
 from gatepost.admin.operations import records
 
 group = Group("track", "Message tracking and TLS records; `track MID` shows one message.", default="search")
-Days = Annotated[float, typer.Option(min=0, help="Look back this many days; 0: as far as there are records.")]
-Limit = Annotated[int, typer.Option(min=1, max=10_000, help="Records to show at most, newest first.")]
+Days = Annotated[float, typer.Option(min=0, metavar="N", help="Look back this many days; 0: as far as there are records.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="Records to show at most, newest first.")]
 Peer = Annotated[str | None, typer.Option(metavar="HOST", help="Address or name of the peer.")]
 
 
 @group.command("search")
 def search(
     cli: Cli,
-    mid: Annotated[int | None, typer.Argument(metavar="[MID]", help="One message, in full.")] = None,
+    mid: Annotated[int | None, typer.Argument(metavar="MID", help="One message, in full.")] = None,
     sender: Annotated[str | None, typer.Option("--from", metavar="ADDRESS", help="Sender, or a part of it.")] = None,
     recipient: Annotated[str | None, typer.Option("--to", metavar="ADDRESS", help="Recipient, or a part of it.")] = None,
-    subject: Annotated[str | None, typer.Option(help="A part of the subject.")] = None,
-    message_id: Annotated[str | None, typer.Option(help="A part of the Message-ID.")] = None,
+    subject: Annotated[str | None, typer.Option(metavar="TEXT", help="A part of the subject.")] = None,
+    message_id: Annotated[str | None, typer.Option(metavar="TEXT", help="A part of the Message-ID.")] = None,
     peer: Peer = None,
     days: Days = 0,
     limit: Limit = 50,
@@ -53,7 +53,7 @@ def tls(
     failed: Annotated[bool, typer.Option("--failed", help="Only where TLS failed or was not enough.")] = False,
     domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Destination or peer in this domain.")] = None,
     peer: Peer = None,
-    direction: Annotated[Literal["in", "out"] | None, typer.Option(help="Received or delivered.")] = None,
+    direction: Annotated[Literal["in", "out"] | None, typer.Option(metavar="in|out", help="Received or delivered.")] = None,
     icid: Annotated[int | None, typer.Option(metavar="ICID", help="One inbound connection, in full.")] = None,
     dcid: Annotated[int | None, typer.Option(metavar="DCID", help="One delivery connection, in full.")] = None,
     days: Days = 0,

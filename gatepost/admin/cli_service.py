@@ -18,8 +18,10 @@ group = Group("service", "The service as a whole.")
 @group.command("serve")
 def serve(
     cli: Cli,
-    workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0: one for each core.")] = 0,
-    user: Annotated[str, typer.Option(help="Give up root and go on as this user once the ports are bound.")] = "",
+    workers: Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes; 0: one for each core.")] = 0,
+    user: Annotated[
+        str, typer.Option(metavar="NAME", help="Give up root and go on as this user once the ports are bound.")
+    ] = "",
     demo: Annotated[bool, typer.Option("--demo", help="Serve a demo on 127.0.0.1:2525, without root.")] = False,
 ) -> None:
     """Run the gateway in the foreground until Ctrl-C or SIGTERM."""

@@ -24,7 +24,7 @@ def trace(
     listener: ListenerName = "",
     committed: Annotated[bool, typer.Option("--committed", help="By the committed configuration, not the draft.")] = False,
 ) -> None:
-    """Follow one message through the tables, under the draft; nothing is sent."""
+    """Follow one message through the draft's tables, and send nothing."""
     with cli.waiting("Asking the DNS"):
         way = follow(
             cli.operator,

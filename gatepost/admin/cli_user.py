@@ -13,7 +13,7 @@ from gatepost.admin.operations import users
 from gatepost.errors import GatepostError
 
 group = Group("user", "Administrators of the gateway.")
-Name = Annotated[str, typer.Argument(metavar="NAME")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the administrator.")]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input, one line.")]
 
 

@@ -58,9 +58,8 @@ def _since(version: str) -> str:
 
 
 def _says_nothing(word: str) -> bool:
-    """Whether a word stands for no suite; `!`, `-` and `+` move or remove what it stands for."""
-    bare = word.lstrip("!-+")
-    if bare.startswith("@"):
+    """Whether a word that should select a suite stands for none; what takes suites out does no harm by finding none."""
+    if word.startswith(("!", "-", "@")):
         return False
     # Security level 0 so that a suite that is only too weak for the default is not taken for one that is gone.
-    return not expand(f"{bare}:@SECLEVEL=0")
+    return not expand(f"{word.lstrip('+')}:@SECLEVEL=0")

@@ -1,0 +1,63 @@
+"""Administrators on the command line, and what is kept of their passwords."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from gatepost.admin.users import Users
+from gatepost.errors import StateError
+
+from .conftest import Terminal
+
+PASSWORD = "correct horse battery"
+
+
+def test_users_are_added_changed_listed_and_deleted(gatepost: Terminal) -> None:
+    gatepost("user", "add", "anna", "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert stat.S_IMODE((gatepost.state / "users.db").stat().st_mode) == 0o600
+    users = Users(gatepost.state / "users.db")
+    assert users.verify("anna", PASSWORD)
+    assert not users.verify("anna", PASSWORD + "x")
+    assert not users.verify("nobody", PASSWORD)
+    assert PASSWORD.encode() not in (gatepost.state / "users.db").read_bytes()
+    gatepost("user", "passwd", "anna", "--password-stdin", stdin="another long word\n")
+    assert not users.verify("anna", PASSWORD)
+    assert [one["name"] for one in gatepost.json("user", "list")] == ["anna"]
+    assert "password" not in gatepost.json("user", "list")[0]
+    gatepost("user", "delete", "anna")
+    assert gatepost.json("user", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "stdin", "said"),
+    [
+        ("anna", "short\n", "the password is too short: it needs at least 12 characters"),
+        ("anna", "", "standard input holds no password"),
+        ("a b", f"{PASSWORD}\n", "'a b' is not a user name"),
+    ],
+)
+def test_bad_names_and_passwords_are_refused(gatepost: Terminal, name: str, stdin: str, said: str) -> None:
+    assert said in gatepost("user", "add", name, "--password-stdin", stdin=stdin, status=1).err
+
+
+def test_unknown_and_known_names_are_told(gatepost: Terminal) -> None:
+    gatepost("user", "add", "anna", "--password-stdin", stdin=PASSWORD)
+    assert (
+        "there is a user anna already" in gatepost("user", "add", "anna", "--password-stdin", stdin=PASSWORD, status=1).err
+    )
+    assert "there is no user otto" in gatepost("user", "delete", "otto", status=1).err
+    assert "there is no user otto" in gatepost("user", "passwd", "otto", "--password-stdin", stdin=PASSWORD, status=1).err
+
+
+def test_without_a_terminal_the_password_comes_by_option(gatepost: Terminal) -> None:
+    assert "--password-stdin" in gatepost("user", "add", "anna", status=1).err
+
+
+def test_a_damaged_file_is_named_and_left(gatepost: Terminal) -> None:
+    gatepost.state.mkdir()
+    (gatepost.state / "users.db").write_bytes(b"not a database, but something else\n" * 50)
+    assert "users.db is damaged" in gatepost("user", "list", status=1).err
+    with pytest.raises(StateError, match="left as it is"):
+        Users(gatepost.state / "users.db")

@@ -65,7 +65,7 @@ def connect(layout: Layout) -> sqlite3.Connection:
         raise (Damage if damaged else StateError)(
             f"{layout.database} is damaged or cannot be used, it was left as it is: {error}"
         ) from error
-    except StateError:
+    except BaseException:
         connection.close()
         raise
     return connection

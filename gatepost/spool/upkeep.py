@@ -24,7 +24,8 @@ def shrink(connection: sqlite3.Connection, spare: int, wanted: Callable[[], bool
     """Give free pages back until `spare` are left or the writer is wanted; one step at least, if there is something."""
     free = connection.execute("PRAGMA freelist_count").fetchone()[0]
     while free > spare:
-        connection.execute(f"PRAGMA incremental_vacuum({min(STEP, free - spare)})").fetchall()
+        # as a script, for `execute` stops at the first of the empty rows that SQLite gives for each page
+        connection.executescript(f"PRAGMA incremental_vacuum({min(STEP, free - spare)})")
         # only a checkpoint cuts the file
         checkpoint(connection)
         left = connection.execute("PRAGMA freelist_count").fetchone()[0]

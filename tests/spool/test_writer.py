@@ -227,3 +227,34 @@ async def test_an_octet_count_follows_what_waits(tmp_path: Path) -> None:
         assert (spool._groups.waiting, spool._groups.waiting_octets) == (1, 1000)
         await spool.commit(Message(envelope(3, 3), Content(octets=b"abc")))
         assert (spool._groups.waiting, spool._groups.waiting_octets) == (0, 0)
+
+
+async def test_a_database_locked_by_an_operator_s_tool_costs_a_group_and_no_more(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        fail(spool, "BEGIN", error(sqlite3.SQLITE_BUSY))
+        with pytest.raises(SpoolSick, match="is locked by another program"):
+            await spool.commit(message(1))
+        await spool.commit(message(1))
+
+
+async def test_a_bug_in_the_writer_leaves_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(tmp_path) as spool:
+
+        def blunder(_: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(spool._writer, "_commit", blunder)
+        for _ in range(2):
+            with pytest.raises(SpoolSick, match="the writer failed: ZeroDivisionError"):
+                await spool.commit(message(1))
+
+
+async def test_a_body_that_cannot_be_removed_harms_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(tmp_path) as spool:
+        incoming = spool.incoming(1)
+        incoming.write(pattern(1, 300 << 10))
+        await spool.commit(Message(envelope(1, 300 << 10), await incoming.finish()))
+        (tmp_path / "shard-0" / "1").unlink()
+        await spool.settle(delivered(1))
+        await spool.commit(message(2))
+        assert spool.messages == 1

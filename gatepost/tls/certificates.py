@@ -141,11 +141,6 @@ def describe(certificate: x509.Certificate) -> Description:
     )
 
 
-def key_type(key: PublicKeyTypes) -> str:
-    """Name a key's algorithm: `RSA`, `EC`, `Ed25519` …"""
-    return key_text(key).partition(" ")[0]
-
-
 def key_text(key: PublicKeyTypes) -> str:
     """Name a key with its size or curve: `RSA 2048`, `EC P-256`, `Ed25519`."""
     if isinstance(key, rsa.RSAPublicKey):

@@ -163,7 +163,7 @@ class TlsEngine:
         told = ""
         if not self._done and not failure.peer_alert(reason):
             if self._served is not None and self._offer is not None:
-                told = explain_mismatch(self._offer, allowance, (self._served.key_type,), profile)
+                told = explain_mismatch(self._offer, allowance, (self._served.key,), profile)
             elif self._served is None:
                 told = failure.server_choice(self._first, allowance, profile)
         return told or failure.describe(reason, allowance, profile)

@@ -18,10 +18,10 @@ _SHOWN = 6
 """Names shown of one list; the record holds them all."""
 
 
-def explain_mismatch(offer: Offer, allowance: Offer, key_types: Collection[str], profile: str = "") -> str:
+def explain_mismatch(offer: Offer, allowance: Offer, keys: Collection[str], profile: str = "") -> str:
     """Say why a server that allows `allowance` cannot serve `offer`; empty when the two do meet.
 
-    `key_types` are those of the certificates at hand: `RSA`, `EC`, `Ed25519`.
+    `keys` are those of the certificates at hand: `RSA 2048`, `EC P-256`, `Ed25519`, or the first word of these alone.
     """
     ours = f"profile {profile}" if profile else "our side"
     if "SSLv2" in offer.versions:
@@ -32,7 +32,7 @@ def explain_mismatch(offer: Offer, allowance: Offer, key_types: Collection[str],
         how = "at most" if len(offer.versions) == 1 and offer.versions[0] != _TLS13 else "only"
         offered = listed(_ascending(offer.versions))
         return f"peer offers {how} {offered}; {ours} allows {listed(_ascending(allowance.versions))}"
-    return _suites(offer, allowance, version, key_types, ours)
+    return _suites(offer, allowance, version, keys, ours)
 
 
 def common_version(offer: Offer, allowance: Offer) -> str:
@@ -45,39 +45,57 @@ def common_version(offer: Offer, allowance: Offer) -> str:
     return max(common, key=registry.version_rank, default="")
 
 
-def _suites(offer: Offer, allowance: Offer, version: str, key_types: Collection[str], ours: str) -> str:
+def _suites(offer: Offer, allowance: Offer, version: str, keys: Collection[str], ours: str) -> str:
     offered = [name for name in offer.suites if name not in registry.SIGNALS and _fits(name, version)]
     allowed = [name for name in allowance.suites if _fits(name, version)]
     common = [name for name in allowed if name in offered]
     if not common:
         return f"no suite in common for {version}: peer offers {listed(offered)}; {ours} allows {listed(allowed)}"
-    served = [name for name in common if version == _TLS13 or _key_type(name) in ("", *key_types)]
+    types = {key.partition(" ")[0] for key in keys}
+    served = [name for name in common if version == _TLS13 or _key_type(name) in ("", *types)]
     if not served:
-        return (
-            f"no suite in common that our certificate ({' and '.join(sorted(key_types))}) can serve: "
-            f"both sides have {listed(common)}"
-        )
-    return _signature(offer, key_types) or _groups(offer, allowance, version, served, ours)
-
-
-def _signature(offer: Offer, key_types: Collection[str]) -> str:
-    """Check that the peer reads a signature that one of our keys can make (RFC 8446 4.4.2.2)."""
-    wanted = tuple(prefix for key in key_types for prefix in _SIGNATURES.get(key, ("",)))
-    if not offer.signatures or any(name.startswith(wanted) for name in offer.signatures):
-        return ""
+        return f"no suite in common that our certificate ({_or(types)}) can serve: both sides have {listed(common)}"
     return (
-        f"no signature in common: peer takes {listed(offer.signatures)}; "
-        f"our certificate's key is {' or '.join(sorted(key_types))}"
+        _signature(offer, types) or _curve(offer, version, served, keys) or _groups(offer, allowance, version, served, ours)
     )
 
 
-def _groups(offer: Offer, allowance: Offer, version: str, served: Sequence[str], ours: str) -> str:
-    """Check the key exchange groups; below TLS 1.3 they bind only when each suite needs a curve (RFC 8422 4)."""
-    if set(offer.groups) & set(allowance.groups):
+def _signature(offer: Offer, types: Collection[str]) -> str:
+    """Check that the peer reads a signature that one of our keys can make (RFC 8446 4.4.2.2)."""
+    wanted = tuple(prefix for key in types for prefix in _SIGNATURES.get(key, ("",)))
+    if not offer.signatures or any(name.startswith(wanted) for name in offer.signatures):
         return ""
-    if version != _TLS13 and not (offer.groups and all("_ECDHE_" in name for name in served)):
+    return f"no signature in common: peer takes {listed(offer.signatures)}; our certificate's key is {_or(types)}"
+
+
+def _curve(offer: Offer, version: str, served: Sequence[str], keys: Collection[str]) -> str:
+    """Check that the peer takes our certificate's curve: below TLS 1.3 its groups are also for that (RFC 8422 5.1)."""
+    curves = [key.partition(" ")[2] for key in keys]
+    if version == _TLS13 or not offer.groups or not all(curves) or set(curves) & set(offer.groups):
+        return ""
+    if not all(_key_type(name) == "EC" for name in served):
+        return ""
+    return f"peer does not take our certificate's curve: peer offers {listed(offer.groups)}; our key is {_or(keys)}"
+
+
+def _groups(offer: Offer, allowance: Offer, version: str, served: Sequence[str], ours: str) -> str:
+    """Check the key exchange groups: TLS 1.3 needs one, its elders do when each suite that is left needs one."""
+    common = set(offer.groups) & set(allowance.groups)
+    if common if version == _TLS13 else any(_exchanges(name, offer, common) for name in served):
         return ""
     return f"no group in common: peer offers {listed(offer.groups)}; {ours} allows {listed(allowance.groups)}"
+
+
+def _exchanges(suite: str, offer: Offer, common: Collection[str]) -> bool:
+    """Whether a suite of TLS 1.2 or older can exchange keys.
+
+    A client that names no curves takes any (RFC 8422 4); one that names finite-field groups takes no other (RFC 7919 4).
+    """
+    if "_ECDHE_" in suite:
+        return not offer.groups or any(not name.startswith("ffdhe") for name in common)
+    if "_DHE_" in suite and any(name.startswith("ffdhe") for name in offer.groups):
+        return any(name.startswith("ffdhe") for name in common)
+    return True
 
 
 def _fits(suite: str, version: str) -> bool:
@@ -91,6 +109,10 @@ def _key_type(suite: str) -> str:
     if exchange.endswith("_ECDSA"):
         return "EC"
     return exchange[-3:] if exchange.endswith(("RSA", "DSS")) else ""
+
+
+def _or(names: Collection[str]) -> str:
+    return " or ".join(sorted(names))
 
 
 def _ascending(versions: Sequence[str]) -> list[str]:

@@ -6,7 +6,6 @@ exception costs a fifth of a whole small exchange.
 
 from __future__ import annotations
 
-
 _LONGEST = 16384 + 2048
 """Octets of ciphertext in a record, at most (RFC 5246 6.2.3)."""
 

@@ -11,7 +11,7 @@ import msgspec
 from OpenSSL import SSL
 
 from gatepost.errors import GatepostError
-from gatepost.tls.certificates import KeyPair, key_type, load_chain, peer_certificate
+from gatepost.tls.certificates import KeyPair, key_text, load_chain, peer_certificate
 from gatepost.tls.ciphers import allowance
 from gatepost.tls.context import Terms, Trust, context
 from gatepost.tls.identity import accepted_spellings, presented
@@ -23,7 +23,8 @@ class Served(msgspec.Struct, frozen=True):
     """One certificate of a server and the context that shows it."""
 
     context: SSL.Context
-    key_type: str
+    key: str
+    """`RSA 2048`, `EC P-256`."""
     names: frozenset[str]
     """Lower case; may hold wildcards."""
 
@@ -62,7 +63,7 @@ class ServerContext:
             candidates = self._named(accepted_spellings(offer.server_name)) or candidates
         if len(candidates) > 1:  # the same name with an RSA and with an EC key
             for served in candidates:
-                if not explain_mismatch(offer, self.allowance, (served.key_type,)):
+                if not explain_mismatch(offer, self.allowance, (served.key,)):
                     return served
         return candidates[0]
 
@@ -96,4 +97,4 @@ def _serve(terms: Terms, pair: KeyPair, trust: Trust | None, verify: bool) -> Se
     leaf = load_chain(pair.certificate)[0]
     built = context(terms, server=True, pair=pair, trust=(trust or Trust()) if verify else None, verify=verify)
     names = frozenset(name.lower() for name in presented(peer_certificate(leaf)))
-    return Served(built, key_type(leaf.public_key()), names)
+    return Served(built, key_text(leaf.public_key()), names)

@@ -25,9 +25,13 @@ def pair(*names: str, kind: KeyKind = "EC") -> KeyPair:
     return self_signed(Subject(names=names or ("mx.example.com",)), kind=kind)
 
 
-@cache
 def authority(name: str = "Test CA") -> trustme.CA:
     """Return a certificate authority, one for each name."""
+    return _authority(name)
+
+
+@cache
+def _authority(name: str) -> trustme.CA:
     return trustme.CA(organization_name=name)
 
 

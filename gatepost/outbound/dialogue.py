@@ -39,13 +39,13 @@ class Dialogue:
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
 
-    async def event(self, timeout: float) -> Event:
-        """Return the peer's next reply, or the fault that ends the connection."""
+    async def event(self, timeout: float) -> Event | None:
+        """Return the peer's next reply, or the fault that ends the connection; None when no reply is due any more."""
         sender = self.sender
         deadline = self._loop.time() + timeout
         while True:
             event = self.pending()
-            if event is not None:
+            if event is not None or sender.ready:
                 return event
             try:
                 self.flush()

@@ -36,7 +36,7 @@ async def test_mx_hosts_come_by_preference(server: DnsServer, resolver: Resolver
     server.add("example.com", "MX", "20 b.example.com.", "10 A.example.com.")
     answer = await resolver.mx("Example.com")
     assert answer.hosts == (MxHost(10, "a.example.com"), MxHost(20, "b.example.com"))
-    assert not (answer.null or answer.implicit or answer.secure)
+    assert (answer.null, answer.implicit, answer.secure) == (False, False, False)
 
 
 async def test_null_mx_takes_no_mail(server: DnsServer, resolver: Resolver) -> None:
@@ -184,8 +184,7 @@ async def test_who_waits_for_a_question_survives_the_one_who_asked(server: DnsSe
     async with asyncio.TaskGroup() as tasks:
         first = tasks.create_task(resolver.mx("late.example"))
         second = tasks.create_task(resolver.mx("late.example"))
-        while not server.asked:
-            await asyncio.sleep(0)
+        await server.until_asked()
         server.silent.clear()
         first.cancel()
     assert second.result().hosts == (MxHost(10, "mx.example"),)

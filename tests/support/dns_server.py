@@ -44,6 +44,7 @@ class DnsServer:
         self.wrong_id: set[str] = set()
         """Names whose answers carry another id."""
         self.asked: list[tuple[str, str]] = []
+        self._somebody_asked = asyncio.Event()
         self._stack: list[asyncio.BaseTransport | asyncio.Server] = []
 
     def add(self, name: str, kind: str, *texts: str, ttl: int = 60) -> None:
@@ -65,6 +66,10 @@ class DnsServer:
     def fail(self, name: str, rcode: str) -> None:
         """Answer every question for `name` with a response code such as SERVFAIL."""
         self.rcodes[_key(name)] = rcode
+
+    async def until_asked(self) -> None:
+        """Wait for the first question."""
+        await self._somebody_asked.wait()
 
     @property
     def address(self) -> str:
@@ -95,6 +100,7 @@ class DnsServer:
         question = query.question[0]
         name, kind = _key(question.name.to_text()), dns.rdatatype.to_text(question.rdtype)
         self.asked.append((name, kind))
+        self._somebody_asked.set()
         if self.dead or name in self.silent:
             return None
         reply = dns.message.make_response(query, recursion_available=True)

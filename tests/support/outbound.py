@@ -1,8 +1,8 @@
 """The whole outbound side over a real spool, with a journal that remembers and leases that are kept here.
 
-    async with Outbound(tmp_path, Config(routes={"ALL": [f"127.0.0.1:{peer.port}"]})) as out:
-        mid = await out.send("ann@example.com")
-        await out.until_line(f"Message finished MID {mid} done")
+async with Outbound(tmp_path, routed(peer.port)) as out:
+    mid = await out.send("ann@example.com")
+    await out.finished(mid)
 """
 
 from __future__ import annotations
@@ -178,11 +178,10 @@ class Outbound:
 
 
 def routed(port: int, **fields: object) -> Config:
-    """Return a configuration that sends everything to one port of 127.0.0.1, in the clear, retried after a second."""
+    """Return a configuration that sends example.com to one port of 127.0.0.1 and discards the rest; retries are fast."""
     defaults: dict[str, object] = {
         "gateway": Gateway(hostname="gate.example"),
-        "routes": {"ALL": [f"127.0.0.1:{port}"]},
+        "routes": {"example.com": [f"127.0.0.1:{port}"], "ALL": ["/dev/null"]},
         "bounce_profiles": {"Default": FAST},
     }
     return Config(**{**defaults, **fields})  # type: ignore[arg-type]
-

@@ -48,12 +48,6 @@ class LineReader:
         del self._buffer[:size]
         return octets
 
-    def take_all(self) -> bytes:
-        """Give out all octets, raw."""
-        octets = bytes(self._buffer)
-        self._buffer.clear()
-        return octets
-
     def starts_with(self, prefix: bytes) -> bool:
         """Whether a line begins here, and with `prefix`."""
         return not self._discarded and self._buffer.startswith(prefix)

@@ -98,8 +98,8 @@ class Receiver:
         """Take octets as they came; b"" says that the client closed its side."""
         if not octets:
             self._ended = True
-        elif self._state is State.DATA and not self._lines and self._question is None:
-            self._read_data(octets)
+        elif self._state is State.DATA and self._question is None:
+            self._read_data(octets)  # nothing stands in front of it: DATA ended the pipeline
         elif self._state is not State.CLOSED:
             self._lines.feed(octets)
 
@@ -166,11 +166,9 @@ class Receiver:
 
     def _advance(self) -> bool:
         """Make the next step; False when the octets at hand do not suffice."""
-        if self._state is State.DATA:
-            return bool(self._lines) and self._read_data(self._lines.take_all())
         if self._chunk is not None:
             return self._read_chunk(self._chunk)
-        if self._state is State.CONNECTED:
+        if self._state in (State.CONNECTED, State.DATA):
             return False
         if self._state is State.HANDSHAKE:
             if not self._lines:
@@ -189,7 +187,7 @@ class Receiver:
             self._command(line)
         return True
 
-    def _read_data(self, octets: bytes) -> bool:
+    def _read_data(self, octets: bytes) -> None:
         reader = self._reader
         assert isinstance(reader, DotReader)
         if content := reader.feed(octets):
@@ -197,7 +195,6 @@ class Receiver:
         if reader.rest is not None:
             self._lines.feed(reader.rest)
             self._ask(Verb.END_OF_DATA, EndOfData(reader.size, reader.fault))
-        return True
 
     def _read_chunk(self, chunk: ChunkCommand) -> bool:
         octets = self._lines.take(self._left)

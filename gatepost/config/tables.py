@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 VERSION = 1
-_BUSY_SECONDS = 10
+BUSY_SECONDS = 10
 
 _METADATA = MetaData()
 REVISIONS = Table(
@@ -53,7 +53,7 @@ _SCHEMA = Table("config_schema", _METADATA, Column("version", Integer, primary_k
 def engine_for(database: Path) -> Engine:
     """Return an engine for an SQLite file that exists already (an empty one will do)."""
     url = URL.create("sqlite", database=str(database))
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:

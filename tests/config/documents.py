@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, get_origin
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from gatepost.config.decode import element, field_types, is_table
 from gatepost.config.model import Certificate, Config
 from gatepost.tls.certificates import key_to_pem, to_pem
 
+# The suite runs beside others on small machines: how long one example takes says nothing.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -41,6 +45,7 @@ _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _NAMES = st.one_of(st.sampled_from(["mx", "A", "PARTNER_TLS", ".partner.example", "ALL", "a b", '"', ""]), _TEXTS)
 
 
+@cache
 def _values(kind: Any) -> st.SearchStrategy[Any]:
     if is_table(kind):
         return tables(kind)
@@ -64,6 +69,4 @@ def tables(draw: st.DrawFn, kind: Any = Config) -> Any:
 
 
 def _needed(kind: Any, field: str) -> bool:
-    import msgspec
-
     return next(info for info in msgspec.structs.fields(kind) if info.name == field).required

@@ -31,6 +31,7 @@ from gatepost.config.entries import (
     parse_route,
     parse_sender,
 )
+from tests.config.documents import patient
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,7 @@ def test_members_that_are_refused_say_why(text: str, sentence: str) -> None:
     assert sentence in str(refusal.value)
 
 
+@patient
 @given(st.ip_addresses())
 def test_every_address_is_itself(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     mapped = address.version == 6 and address.ipv4_mapped
@@ -153,6 +155,7 @@ def test_every_address_is_itself(address: ipaddress.IPv4Address | ipaddress.IPv6
     assert (network.first, network.last, network.version) == (int(address), int(address), address.version)
 
 
+@patient
 @given(st.integers(0, 2**32 - 1), st.integers(0, 32))
 def test_networks_agree_with_ipaddress(value: int, prefix: int) -> None:
     expected = ipaddress.ip_network((value, prefix), strict=False)
@@ -161,6 +164,7 @@ def test_networks_agree_with_ipaddress(value: int, prefix: int) -> None:
     assert network.last == int(expected.broadcast_address)
 
 
+@patient
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
     for parse in (parse_sender, parse_recipient, parse_list_entry, parse_destination, parse_endpoint, parse_network):
@@ -170,6 +174,7 @@ def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
             assert str(refusal)  # noqa: PT017 - nothing else may be raised, and most texts are refused
 
 
+@patient
 @given(st.from_regex(r"[0-9a-f.:/\[\]-]{0,20}", fullmatch=True))
 def test_nearly_addresses_raise_nothing_else(text: str) -> None:
     test_any_text_is_read_or_refused_with_a_sentence.hypothesis.inner_test(text)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatepost.config.paths import Part, did_you_mean, join, row_parts, split
+from tests.config.documents import patient
 
 _KEYS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
@@ -31,6 +32,7 @@ def test_what_is_no_path_is_refused(path: str) -> None:
         split(path)
 
 
+@patient
 @given(_KEYS, st.lists(st.one_of(_KEYS, st.integers(0, 99)), max_size=5))
 def test_every_path_that_is_written_reads_back(first: str, rest: list[Part]) -> None:
     assert split(join([first, *rest])) == [first, *rest]

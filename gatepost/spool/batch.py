@@ -43,7 +43,7 @@ _encode = msgspec.msgpack.Encoder().encode
 class Operation:
     """One caller's wish: at most a message that comes, a message that goes, and any other change, done as a whole."""
 
-    __slots__ = ("change", "done", "error", "finals", "finish", "inserts", "octets", "result", "row")
+    __slots__ = ("change", "done", "error", "finals", "finish", "frees", "inserts", "octets", "result", "row")
 
     def __init__(self) -> None:
         self.row: Row | None = None
@@ -57,15 +57,12 @@ class Operation:
         self.octets = 0
         self.error: Exception | None = None
         self.done: asyncio.Future[object] | None = None
-
-    @property
-    def frees(self) -> bool:
-        """Whether it records progress: such an operation may use the reserve of a full disk."""
-        return self.finish > 0 or self.change is not None
+        self.frees = False
+        """It records progress: such an operation may use the reserve of a full disk."""
 
 
-def insertion(message: Message) -> Operation:
-    """Return the operation that puts a message into the spool."""
+def insertion(message: Message, states: tuple[RecipientState, ...] = ()) -> Operation:
+    """Return the operation that puts a message into the spool, fresh or as it stood in another shard."""
     operation = Operation()
     envelope, content = message.envelope, message.content
     encoded = _encode(envelope)
@@ -76,6 +73,9 @@ def insertion(message: Message) -> Operation:
         octets = content.octets
         checksum = zlib.crc32(octets)
         operation.octets = len(octets)
+    if states:
+        operation.finals = sum(state.status.is_final for state in states)
+        operation.change = lambda connection: write_states(connection, envelope.mid, states)
     operation.row = (envelope.mid, 1, operation.inserts, zlib.crc32(encoded), checksum, encoded, octets)
     return operation
 
@@ -83,6 +83,7 @@ def insertion(message: Message) -> Operation:
 def progression(progress: Progress) -> Operation:
     """Return the operation that records what a delivery changed, with the DSN that it caused."""
     operation = Operation() if progress.bounce is None else insertion(progress.bounce)
+    operation.frees = True
     for state in progress.states:
         # DELIVERED, BOUNCED and DELETED stand together; asking the property costs ten times as much
         if 2 <= state.status <= 4:

@@ -20,7 +20,7 @@ from gatepost.spool.content import Incoming
 from gatepost.spool.entries import DestinationCount, Fresh, QueueEntry, RecipientDue
 from gatepost.spool.faults import Fault, classify
 from gatepost.spool.layout import Layout, leftover_shards
-from gatepost.spool.message import Message, Progress
+from gatepost.spool.message import Message, Progress, RecipientState
 from gatepost.spool.reader import Reader
 from gatepost.spool.room import Floor, Room
 from gatepost.spool.salvage import open_or_salvage
@@ -108,16 +108,17 @@ class Spool:
         writer = self._writer
         return Incoming(mid, self._layout, writer.room, self._files, writer.bodies, writer.sicken)
 
-    async def commit(self, message: Message) -> None:
+    async def commit(self, message: Message, states: tuple[RecipientState, ...] = ()) -> None:
         """Make a message durable; SpoolFull (452) when there is no room, SpoolSick (451) when the disk fails or lags.
 
+        `states`: where its recipients stood in another shard; what is final there never becomes fresh here.
         The message may become durable although the caller was cancelled or told SpoolSick.
         """
         writer = self._writer
         groups = self._groups
         if writer.sick or writer.lack or groups.waiting >= MAX_WAITING or groups.waiting_octets >= MAX_WAITING_OCTETS:
             self._refuse(message)
-        operation = batch.insertion(message)
+        operation = batch.insertion(message, states)
         if message.content.path:
             writer.bodies.add(message.envelope.mid)  # from here on the body file is the spool's
         await self._submit(operation)

@@ -98,6 +98,16 @@ async def test_fresh_gives_what_was_never_tried_in_order(tmp_path: Path) -> None
         assert [entry.envelope.mid for entry in await spool.fresh(0, 10)] == [3]
 
 
+async def test_a_message_of_another_shard_comes_with_the_states_it_had_there(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        states = (state(0, Status.DELIVERED), state(1, Status.DEFERRED, due=5.0))
+        await spool.commit(message(1, recipients=("a@x.example", "b@x.example")), states)
+        await spool.commit(message(2, recipients=("a@x.example", "b@x.example")), states[:1])
+        assert [(entry.envelope.mid, entry.states) for entry in await spool.fresh(0, 9)] == [(2, states[:1])]
+        assert [one.rid for one in await spool.due(9.0, 9)] == [1]
+        assert spool.recipients == 2
+
+
 async def test_due_comes_earliest_first_and_goes_on_behind_the_last_one_seen(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
         assert await spool.next_due() is None

@@ -7,13 +7,14 @@ from __future__ import annotations
 import asyncio
 import resource
 import sqlite3
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from gatepost.errors import SpoolFull, SpoolSick, StateError
-from gatepost.spool import groups, writer
+from gatepost.spool import batch, groups, writer
 from gatepost.spool import room as rooms
 from gatepost.spool.message import Content, Message, Progress, Status
 from gatepost.spool.store import Spool
@@ -258,3 +259,23 @@ async def test_a_body_that_cannot_be_removed_harms_nobody(tmp_path: Path, monkey
         await spool.settle(delivered(1))
         await spool.commit(message(2))
         assert spool.messages == 1
+
+
+async def test_a_slow_sync_delays_answers_and_not_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(tmp_path) as spool:
+        run = batch.run
+
+        def slow(connection: sqlite3.Connection, group: Sequence[batch.Operation]) -> int:
+            time.sleep(0.3)
+            return run(connection, group)
+
+        monkeypatch.setattr(batch, "run", slow)
+        began, late = time.monotonic(), 0.0
+        async with asyncio.TaskGroup() as tasks:
+            commit = tasks.create_task(spool.commit(message(1)))
+            while not commit.done():
+                tick = time.monotonic()
+                await asyncio.sleep(0.01)
+                late = max(late, time.monotonic() - tick)
+        assert time.monotonic() - began >= 0.3
+        assert late < 0.1

@@ -111,8 +111,9 @@ def _added(value: Any, path: tuple[Part, ...]) -> Iterator[Change]:
         for name, item in value.items():
             yield from _added(item, (*path, name))
     elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for place, item in enumerate(value):
-            yield from _added(item, (*path, place))
+        names = [item.get("name", item.get("match")) for item in value]
+        for part, item in zip(row_parts(names), value, strict=True):
+            yield from _added(item, (*path, part))
     else:
         yield Change(join(path), "", _text(value, path))
 

@@ -43,11 +43,9 @@ def examine(text: str | bytes, draft: Config | None = None, now: float | None = 
     config, faults = decode(tree)
     config, notes = take_over(config, draft or Config())
     told = {problem.path for problem in faults}
+    told |= {path.rpartition("[")[0] for path in told if path.endswith("]")}  # one bad entry, and the list is not judged
     rest = [problem for problem in check(config, now) if not _rests_on(problem, told)]
-    severe = errors(rest)
-    return Examined(
-        config=config, problems=faults + severe + [problem for problem in rest if problem not in severe], notes=notes
-    )
+    return Examined(config=config, problems=faults + rest, notes=notes)
 
 
 def take_over(config: Config, draft: Config) -> tuple[Config, list[str]]:
@@ -72,8 +70,9 @@ def _same_pem(one: str, other: str) -> bool:
 
 def _rests_on(problem: Problem, faults: set[str]) -> bool:
     """Whether a judgement rests on a place that could not be decoded, and so may be wrong itself."""
-    return any(
-        place == fault or place.startswith((f"{fault}.", f"{fault}["))
-        for place in (problem.path, *problem.related)
-        for fault in faults
-    )
+    return any(_within(place, faults) for place in (problem.path, *problem.related))
+
+
+def _within(place: str, faults: set[str]) -> bool:
+    """Whether a place is one of the faults or lies below one; looked up, for both may be many."""
+    return place in faults or any(place[:at] in faults for at, character in enumerate(place) if character in ".[")

@@ -95,6 +95,8 @@ def test_wrong_types_and_wrong_meanings_are_told_together() -> None:
 def test_what_rests_on_a_fault_is_not_judged() -> None:
     clash = examine("[listeners.A]\nport = true\n[listeners.B]\nport = 25\n")
     assert [problem.path for problem in errors(clash.problems)] == ["listeners.A.port"]
+    entry = examine("[[listeners.A.sender_groups]]\nname = 'P'\npolicy = 'ACCEPT'\nsenders = [5]\n")
+    assert not any("matches no host" in problem.wrong for problem in entry.problems)
     dangling = examine("certificates = 3\n[listeners.A]\ncertificates = ['mx']\n")
     assert [problem.path for problem in errors(dangling.problems)] == ["certificates"]
 

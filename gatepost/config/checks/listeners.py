@@ -136,7 +136,7 @@ def _check_ports(config: Config, report: Report) -> None:
 
 def _overlap(first: Endpoint, second: Endpoint) -> bool:
     """Two sockets clash on one port when an address is the same or all of one family; `::` is bound for IPv6 only."""
-    one, other = ipaddress.ip_address(first.address), ipaddress.ip_address(second.address)
-    if first.port != second.port or one.version != other.version:
+    if first.port != second.port:
         return False
-    return one == other or one.is_unspecified or other.is_unspecified
+    one, other = ipaddress.ip_address(first.address), ipaddress.ip_address(second.address)
+    return one.version == other.version and (one == other or one.is_unspecified or other.is_unspecified)

@@ -102,7 +102,7 @@ class Router:
             raise _unroutable("temporary", domain, str(fault)) from fault
         if answer.null:
             raise _unroutable("null_mx", domain)
-        better = _better_than_us(answer.hosts, ours.hostname)
+        better = _better_than_us(answer.hosts, ours.hostname)[:MAX_ADDRESSES]
         if answer.hosts and not better:
             raise _unroutable("loop", domain)
         found = await self._resolve([host.name for host in better])

@@ -54,9 +54,9 @@ class Inspector:
     def take(self, piece: bytes) -> bytes:
         """Check a piece, in which no CR LF is cut in two; return it, repaired where that is wanted, or b"" once at fault.
 
-        An oversized message needs no further look: nothing stands above that fault.
+        An oversized message needs no further look: nothing stands above that fault, and only repair changes its size.
         """
-        if self._faults & _SIZE:
+        if self._faults & _SIZE and not self._repair:
             self.size += len(piece)
             return b""
         ends = piece.count(b"\r\n")

@@ -52,7 +52,8 @@ class Sender:
         self._due: deque[Due] = deque([(Ask.GREETING, 0, True)])
         self._waiting: deque[tuple[Due, bytes]] = deque()
         self._out: list[bytes] = []
-        self._ended = False
+        self._ended = self._leaving = False
+        """Whether the peer has closed, and whether it said that it will (421, RFC 5321 3.8)."""
         self._fault = ""
         self._stale = False
         """Whether the peer may still hold a transaction that we gave up."""
@@ -85,8 +86,8 @@ class Sender:
 
     @property
     def ready(self) -> bool:
-        """Whether the next transaction may begin."""
-        return self._stage is Stage.READY and not self._due and not self._ended
+        """Whether the next transaction may begin, or QUIT be said: nothing is due and the peer means to stay."""
+        return self._stage is Stage.READY and not (self._due or self._replies or self._leaving or self._ended)
 
     def check(self, transaction: Transaction) -> Reply | None:
         """Return the refusal that we make ourselves because the peer could not take the message; None when it can."""
@@ -177,10 +178,11 @@ class Sender:
             self._whole = whole
 
     def rset(self) -> None:
-        """Give up the transaction under way, before its content; or show that the connection lives."""
+        """Give up the transaction under way; where DATA is on its way only a close does that."""
         self._check_stage(Ask.RSET)
-        self._waiting.clear()
-        self._given_up, self._stale = True, False
+        if any(ask is Ask.DATA for ask, _, _ in self._due):
+            raise RuntimeError("no RSET behind DATA: it would be content")
+        self._give_up(stale=False)
         self._send((Ask.RSET, 0, True), b"RSET\r\n")
 
     def noop(self) -> None:
@@ -188,8 +190,7 @@ class Sender:
         self._say(Ask.NOOP, b"NOOP\r\n")
 
     def quit(self) -> None:
-        """Say goodbye; within content there is none, the connection is closed instead."""
-        self._waiting.clear()
+        """Say goodbye, between transactions; within one there is no goodbye, the connection is closed instead."""
         self._say(Ask.QUIT, b"QUIT\r\n")
 
     # --- octets ------------------------------------------------------------------------------------------------------
@@ -241,6 +242,10 @@ class Sender:
         event = self._judge(ask, index, reply)
         if self._fault:
             return None
+        if reply.code == 421:
+            self._leaving = True
+            if self._stage is Stage.ENVELOPE:
+                self._give_up(stale=False)
         stage = step.taken if reply.is_positive else step.refused
         if stage is not None and not (self._given_up and ask is Ask.DATA):
             self._stage = stage
@@ -293,6 +298,8 @@ class Sender:
     def _judge_data(self, reply: Reply) -> Event | None:
         if not reply.is_positive:
             self._give_up(stale=True)
+        elif self._given_up and self._accepted:
+            self._fail("354 behind a 421")  # a lone dot would deliver an empty message
         elif self._given_up:
             # RFC 2920 3.1: DATA was sent before every recipient was refused; nothing but the end may follow
             self._stale = False

@@ -203,7 +203,7 @@ SENDER: dict[Ask, Step] = {
     Ask.RSET: Step(_stages(Stage.READY, Stage.ENVELOPE), _OK),
     Ask.NOOP: Step(_stages(Stage.READY), _OK),
     Ask.QUIT: Step(
-        _stages(Stage.GREETED, Stage.READY, Stage.ENVELOPE, Stage.ENDING),
+        _stages(Stage.GREETED, Stage.READY),
         frozenset({221, 250}),
         sent=Stage.CLOSING,
         taken=Stage.CLOSED,

@@ -19,6 +19,8 @@ LIMITS = Limits(1000, 200, 10, 100, 5)
 OPEN = Limits(-1, -1, -1, -1, -1)
 REPAIR = Limits(-1, -1, -1, -1, -1, repair_line_endings=True)
 
+SHORT = Limits(20, -1, -1, -1, -1, repair_line_endings=True)
+
 
 def read(octets: bytes, limits: Limits = OPEN, cuts: list[int] | None = None) -> tuple[bytes, DotReader]:
     """Feed `octets`, cut at `cuts`, up to the end of data; return the content."""
@@ -115,7 +117,7 @@ PIECES = st.sampled_from([b"\r\n", b".", b"\r", b"\n", b"a", b"\0", b"\r\n.", b"
 CUTS = st.lists(st.integers(0, 10**6), max_size=12)
 
 
-@given(st.lists(PIECES, max_size=40).map(b"".join), CUTS, st.sampled_from([LIMITS, OPEN, REPAIR]))
+@given(st.lists(PIECES, max_size=40).map(b"".join), CUTS, st.sampled_from([LIMITS, OPEN, REPAIR, SHORT]))
 @settings(max_examples=300, deadline=None)
 def test_any_cut_reads_the_same(octets: bytes, cuts: list[int], limits: Limits) -> None:
     octets += b"\r\n.\r\nREST"

@@ -418,6 +418,34 @@ def test_421_is_the_answer_of_what_is_pending() -> None:
     assert kinds(hear(sender, b"")) == ["MailReply 250", "RcptReply 421", "PeerFault"]
 
 
+def test_421_ends_the_transaction_and_the_use_of_the_connection() -> None:
+    sender = greeted()
+    sender.send_whole(TWO, b"")
+    hear(sender, b"250 a\r\n")
+    sender.data_to_send()
+    assert kinds(hear(sender, b"421 b\r\n")) == ["RcptReply 421"]
+    assert sender.data_to_send() == b""
+    assert not sender.in_transaction
+    assert not sender.ready
+
+
+def test_no_lone_dot_for_an_accepted_recipient() -> None:
+    sender = greeted(PIPELINING)
+    sender.send_whole(TWO, b"x\r\n")
+    sender.data_to_send()
+    assert kinds(hear(sender, b"250 a\r\n250 b\r\n421 c\r\n354 d\r\n"))[2:] == ["RcptReply 421", "PeerFault"]
+    assert sender.data_to_send() == b""
+
+
+def test_no_rset_and_no_quit_behind_data() -> None:
+    sender = greeted(PIPELINING)
+    sender.mail(ONE)
+    with pytest.raises(RuntimeError):
+        sender.rset()
+    with pytest.raises(RuntimeError):
+        sender.quit()
+
+
 def test_rset_noop_quit() -> None:
     sender = greeted(PIPELINING)
     sender.noop()
@@ -429,6 +457,7 @@ def test_rset_noop_quit() -> None:
     assert sender.ready
     sender.quit()
     assert sender.data_to_send().endswith(b"RSET\r\nQUIT\r\n")
+    assert not sender.ready
     assert hear(sender, b"221 bye\r\n") == [OtherReply(Reply(221, "bye"))]
     with pytest.raises(RuntimeError):
         sender.noop()

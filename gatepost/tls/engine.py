@@ -21,6 +21,8 @@ from gatepost.tls.sides import ClientContext, Served, ServerContext
 _RECORD = 16384
 """A record's plaintext is no larger (RFC 8446 5.1), so one read takes a whole record."""
 _CHUNK = 65536
+_SLICE = 8192
+"""The library's buffers grow to what is put into them at once, and stay so while the connection lasts: small portions."""
 _UNEXPECTED_MESSAGE = b"\x15\x03\x01\x00\x02\x02\x0a"
 """A fatal alert in the clear, for a peer whose first bytes the library never gets to see."""
 
@@ -38,6 +40,8 @@ class TlsEngine:
         "_first",
         "_offer",
         "_parser",
+        "_plain",
+        "_ready",
         "_records",
         "_served",
         "_side",
@@ -54,6 +58,8 @@ class TlsEngine:
         self._offer: Offer | None = None
         self._counter = RecordCounter()
         self._records = 0  # complete records that were fed and perhaps not read
+        self._plain: list[bytes] = []  # decrypted and not read
+        self._ready: list[bytes] = []  # encrypted and not sent
         self._first = b""  # client: the server's first bytes, until the handshake is done
         self._alert = b""
         self._unsent = False  # the library may hold ciphertext for `outgoing`
@@ -101,17 +107,23 @@ class TlsEngine:
         """Take bytes from the transport; none means that it has ended."""
         if not ciphertext:
             self._eof = True
-            self.truncated = not (self.closed or self._records)
+            self.truncated = not (self.closed or self._records or self._plain)
         elif self.closed or self._failure:
             pass  # whatever follows the end of the stream is not part of it
         elif self._connection is None:
             self._records += self._counter.count(ciphertext)
             self._read_hello(ciphertext)
-        else:
+        elif len(ciphertext) <= _SLICE or not self._done:
             self._records += self._counter.count(ciphertext)
             if not self._done and not self._first:
                 self._first = ciphertext[:16]
             self._connection.bio_write(ciphertext)
+        else:
+            for at in range(0, len(ciphertext), _SLICE):
+                portion = ciphertext[at : at + _SLICE]
+                self._records += self._counter.count(portion)
+                self._connection.bio_write(portion)
+                self._plain += self._drain(self._connection)
 
     def _read_hello(self, ciphertext: bytes) -> None:
         """Server: once the hello is complete, choose the certificate and hand the library all that came so far."""
@@ -170,11 +182,20 @@ class TlsEngine:
 
     def read(self) -> bytes:
         """Return all plaintext at hand. With nothing left, see `closed` and `truncated`. Raises TlsFailure."""
-        if self._failure:
+        parts = self._plain
+        if self._records > 0 and self._done and self._connection is not None:
+            parts = parts + self._drain(self._connection)
+        self._plain = []
+        if self._failure and not parts:  # what came whole before the fault is handed out first
             raise self._failure
-        connection = self._connection
+        if self._eof and not self.closed:
+            self.truncated = True
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _drain(self, connection: SSL.Connection) -> list[bytes]:
+        """Decrypt all complete records; a fault is kept for `read` to raise."""
         parts: list[bytes] = []
-        while self._records > 0 and self._done and connection is not None:
+        while self._records > 0:
             try:
                 parts.append(connection.recv(_RECORD))
                 self._records -= 1
@@ -187,22 +208,21 @@ class TlsEngine:
             except SSL.Error as error:
                 self._records = 0
                 self._unsent = True
-                fault = self._fail(self._explain(error))
-                if not parts:  # what came whole before the fault is handed out first
-                    raise fault from None
-        if self._eof and not self.closed:
-            self.truncated = True
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+                self._fail(self._explain(error))
+        return parts
 
     def write(self, plaintext: bytes) -> None:
         """Encrypt; `outgoing` then has the ciphertext. Raises TlsFailure when the connection is of no further use."""
-        if not self._done or self._failure or self._connection is None:
+        connection = self._connection
+        if not self._done or self._failure or connection is None:
             raise self._failure or TlsFailure("nothing can be written before the handshake is done")
         try:
             if 0 < len(plaintext) <= _RECORD:
-                self._connection.send(plaintext)
-            elif plaintext:
-                self._connection.sendall(plaintext)
+                connection.send(plaintext)
+            else:
+                for at in range(0, len(plaintext), _RECORD):
+                    connection.sendall(plaintext[at : at + _RECORD])
+                    self._ready.append(connection.bio_read(_CHUNK))
         except SSL.Error as error:
             raise self._fail(self._explain(error)) from None
         self._unsent = True
@@ -213,10 +233,12 @@ class TlsEngine:
             alert, self._alert = self._alert, b""
             return alert
         self._unsent = False
-        parts: list[bytes] = []
+        parts, self._ready = self._ready, []
         try:
-            while not parts or len(parts[-1]) == _CHUNK:  # a shorter portion was the last
+            while True:
                 parts.append(self._connection.bio_read(_CHUNK))
+                if len(parts[-1]) < _CHUNK:
+                    break
         except SSL.WantReadError:  # how an empty buffer says so
             pass
         return parts[0] if len(parts) == 1 else b"".join(parts)

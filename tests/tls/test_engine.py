@@ -156,6 +156,54 @@ def test_a_damaged_record_is_a_fault_after_what_came_whole(ends):
     there.shutdown()
 
 
+def test_a_fault_late_in_a_long_portion_costs_nothing_of_what_came_before(ends):
+    here, there = ends
+    there.write(b"x" * 100_000)
+    sealed = bytearray(there.outgoing())
+    sealed[-1] ^= 1
+    here.feed(bytes(sealed))
+    here.feed(b"")
+    assert not here.truncated
+    assert here.read() == b"x" * (6 * 16384)
+    with pytest.raises(TlsFailure, match="bad record mac"):
+        here.read()
+
+
+def test_a_clean_end_late_in_a_long_portion(ends):
+    here, there = ends
+    there.write(b"x" * 100_000)
+    there.shutdown()
+    here.feed(there.outgoing() + b"RSET\r\n" * 5000)
+    here.feed(b"")
+    assert here.read() == b"x" * 100_000
+    assert here.read() == b""
+    assert here.closed
+    assert not here.truncated
+
+
+@given(st.integers(0, 3000), st.integers(0, 255), st.integers(0, 1))
+@settings(max_examples=150, deadline=None)
+def test_any_damage_is_a_tls_failure_or_nothing(at, value, flight):
+    """One octet of either flight of a client is changed: no other exception, and never a plaintext that was not sent."""
+    here, there = TlsEngine.server(SERVER), TlsEngine.client(CLIENT, "mx.example.com")
+    got = b""
+    for number in range(3):
+        try:
+            if there.handshake() and number == 1:
+                there.write(b"NOOP\r\n")
+            octets = bytearray(there.outgoing())
+            if number == flight and octets:
+                octets[at % len(octets)] = value
+            if octets:
+                here.feed(bytes(octets))
+            here.handshake()
+            got += here.read()
+        except TlsFailure:
+            pass
+        carry(here, there)
+    assert got in (b"", b"NOOP\r\n")
+
+
 def test_nothing_is_written_before_the_handshake():
     here = TlsEngine.server(SERVER)
     with pytest.raises(TlsFailure, match="before the handshake"):

@@ -16,8 +16,11 @@ from gatepost.tls.outcome import Offer
 
 MAX_HELLO = 65536
 """Octets; the largest hello of a real client, with post-quantum key shares, is below 5,000."""
+_MAX_NAMES = 512
+"""Entries of a list that are kept: more than IANA has names for. What a stranger sends must not swell the records."""
+_MAX_TEXT = 255
 _MAX_RECORD = 16384  # RFC 8446 5.1: a longer plaintext record is a record_overflow
-_HANDSHAKE_RECORD = 22
+_ALERT_RECORD, _HANDSHAKE_RECORD = 21, 22
 _CLIENT_HELLO = 1
 
 _SERVER_NAME, _GROUPS, _SIGNATURES, _ALPN, _VERSIONS, _KEY_SHARE = 0, 10, 13, 16, 43, 51
@@ -58,6 +61,10 @@ class HelloParser:
     def _next_record(self) -> bytearray | None:
         """Cut the next complete handshake record; a hello may be spread over several (RFC 8446 5.1)."""
         header = self.raw[self._records_end : self._records_end + 5]
+        if header[:2] == bytes((_ALERT_RECORD, 3)):
+            raise NotTls("peer sent an alert instead of a ClientHello")
+        if header[:2] == bytes((_ALERT_RECORD,)):
+            return None
         if header and (header[0] != _HANDSHAKE_RECORD or (len(header) > 1 and header[1] != 3)):
             raise NotTls(f"garbage instead of a ClientHello: {quote(self.raw)}")
         if len(header) < 5:
@@ -91,7 +98,10 @@ def _sslv2_offer(data: bytearray) -> Offer | None:
     if len(data) < end:
         return None
     version, suites_length = struct.unpack_from(">HH", data, 3)
-    codes = [int.from_bytes(data[at : at + 3], "big") for at in range(11, min(11 + suites_length, end - 2), 3)]
+    codes = [
+        int.from_bytes(data[at : at + 3], "big")
+        for at in range(11, min(11 + suites_length, end - 2, 11 + 3 * _MAX_NAMES), 3)
+    ]
     versions = registry.names(registry.VERSIONS, [version])
     return Offer(
         versions=versions if versions == ("SSLv2",) else ("SSLv2", *versions),
@@ -141,7 +151,7 @@ def _known_names(table: str, codes: bytes) -> tuple[str, ...]:
 
 def _names(table: str, codes: bytes) -> tuple[str, ...]:
     """Name a list of 16-bit codes. The few programs that send mail send the same few lists, so these are remembered."""
-    return _known_names(table, codes) if len(codes) <= 256 else _known_names.__wrapped__(table, codes)
+    return _known_names(table, codes) if len(codes) <= 256 else _known_names.__wrapped__(table, codes[: 2 * _MAX_NAMES])
 
 
 def _vector(data: bytes, at: int, width: int) -> bytes:
@@ -187,10 +197,10 @@ def _server_name(data: bytes) -> str:
 
 
 def _alpn(data: bytes) -> tuple[str, ...]:
-    protocols = []
+    protocols: list[str] = []
     block = _vector(data, 0, 2)
     at = 0
-    while at < len(block):
+    while at < len(block) and len(protocols) < 16:
         name = _vector(block, at, 1)
         protocols.append(_text(name))
         at += 1 + len(name)
@@ -203,4 +213,4 @@ _ESCAPES = {octet: f"\\x{octet:02x}" for octet in range(256) if not 0x20 < octet
 
 def _text(data: bytes) -> str:
     """Decode a name from the wire, escaped: in logs it stays on its line, and in comparisons it equals only itself."""
-    return data.decode("latin-1").translate(_ESCAPES)
+    return data[:_MAX_TEXT].decode("latin-1").translate(_ESCAPES)

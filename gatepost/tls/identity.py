@@ -40,25 +40,28 @@ def explain(peer: PeerCertificate | None, references: Sequence[str]) -> str:
 
 
 def normal_name(name: str) -> str:
-    """Bring a reference name into the form that is compared: A-labels, lower case, no trailing dot; empty if it is none."""
+    """Bring a reference name into the form that is compared and sent: A-labels, lower case, no trailing dot.
+
+    Empty for what is no host name: an address, a pattern, text longer than DNS allows (RFC 1035 2.3.4).
+    """
     name = name.removesuffix(".")  # the absolute form of a reference; in a certificate a dot at the end matches nothing
     if not name.isascii():
         try:
             name = name.encode("idna").decode()
         except UnicodeError:
             return ""
-    return "" if _is_address(name) else name.lower()
+    plain = name.replace("-", "a").replace(".", "a").replace("_", "a").isalnum()
+    return name.lower() if plain and len(name) <= 253 and not _is_address(name) else ""
 
 
 def accepted_spellings(reference: str) -> tuple[str, ...]:
     """Return what a certificate may say for a reference: itself, or `*` for exactly its left-most label.
 
-    A wildcard needs two labels after it: `*.com` covers what nobody owns (RFC 9525 7.1). References with an empty label
-    or a `*` of their own are no host names.
+    A wildcard needs two labels after it: `*.com` covers what nobody owns (RFC 9525 7.1).
     """
     name = normal_name(reference)
     labels = name.split(".")
-    if not name or "" in labels or "*" in name:
+    if "" in labels:
         return ()
     return (name, ".".join(["*", *labels[1:]])) if len(labels) > 2 else (name,)
 

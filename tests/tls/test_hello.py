@@ -167,6 +167,8 @@ def test_a_flipped_octet_raises_nothing_else(octets, at, value):
         (b"\x1b[31m", "garbage instead of a ClientHello: '\\x1b[31m'"),
         (b"\x16\x02\x01\x00\x05", "garbage instead of a ClientHello"),
         (b"\x80\x2e\x07\x03\x01", "garbage instead of a ClientHello: '\\\\x80.\\x07\\x03\\x01'"),
+        (b"\x15\x03\x01\x00\x02\x02\x28", "peer sent an alert instead of a ClientHello"),
+        (b"\x15\x00", "garbage instead of a ClientHello"),
         (b"\x80\x05\x01\x03\x01", "garbage instead of a ClientHello"),
         (b"\x16\x03\x01\x00\x00", "a TLS record of 0 octets"),
         (b"\x16\x03\x01\xff\xff", "a TLS record of 65535 octets"),
@@ -183,6 +185,13 @@ def test_what_is_no_hello_is_named(octets, told):
     with pytest.raises(NotTls) as caught:
         feed(octets)
     assert told in str(caught.value)
+
+
+def test_an_alert_in_two_pieces():
+    parser = HelloParser()
+    assert parser.feed(b"\x15") is None
+    with pytest.raises(NotTls, match="an alert instead"):
+        parser.feed(b"\x03")
 
 
 def test_a_byte_by_byte_garbage_stream_is_refused_at_its_first_byte():
@@ -224,12 +233,19 @@ def test_a_hostile_server_name_is_escaped(data, name):
     assert offer.server_name == name
 
 
-def test_long_lists_are_read_and_not_remembered():
+def test_long_lists_are_cut_and_not_remembered():
     suites = tuple(range(0x3B00, 0x3B00 + 3000))
+    protocols = b"".join(b"\x02h" + bytes([0x30 + n % 10]) for n in range(100))
+    extensions = extended(
+        extension(0, b"\x01\x03\x00\x01\x00" + b"a" * 256),
+        extension(16, len(protocols).to_bytes(2, "big") + protocols),
+    )
     before = hello._known_names.cache_info().currsize
-    offer = feed(b"".join(record(body(suites=suites))[at : at + 9000] for at in (0, 9000)))
+    offer = feed(record(body(suites=suites, extensions=extensions)))
     assert offer is not None
-    assert len(offer.suites) == 3000
+    assert len(offer.suites) == 512
+    assert offer.server_name == "a" * 255
+    assert len(offer.alpn) == 16
     assert hello._known_names.cache_info().currsize <= before + 3
 
 

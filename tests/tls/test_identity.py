@@ -114,6 +114,13 @@ def test_explain(peer, references, told):
         ("::1", ""),
         ("[::1]", ""),
         ("bücher.example", "xn--bcher-kva.example"),
+        ("_smtp.example", "_smtp.example"),
+        ("a\0b.example", ""),
+        ("a b.example", ""),
+        ("*.example", ""),
+        ("", ""),
+        ("a." * 126 + "a", "a." * 126 + "a"),
+        ("a." * 126 + "ab", ""),
     ],
 )
 def test_normal_name(name, normal):

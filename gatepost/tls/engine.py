@@ -21,7 +21,7 @@ from gatepost.tls.sides import ClientContext, Served, ServerContext
 _RECORD = 16384
 """A record's plaintext is no larger (RFC 8446 5.1), so one read takes a whole record."""
 _CHUNK = 65536
-_SLICE = 8192
+_SLICE = 16384
 """The library's buffers grow to what is put into them at once, and stay so while the connection lasts: small portions."""
 _UNEXPECTED_MESSAGE = b"\x15\x03\x01\x00\x02\x02\x0a"
 """A fatal alert in the clear, for a peer whose first bytes the library never gets to see."""
@@ -124,6 +124,8 @@ class TlsEngine:
                 self._records += self._counter.count(portion)
                 self._connection.bio_write(portion)
                 self._plain += self._drain(self._connection)
+                if self.closed or self._failure:
+                    break
 
     def _read_hello(self, ciphertext: bytes) -> None:
         """Server: once the hello is complete, choose the certificate and hand the library all that came so far."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gatepost.admin.cli_base import Cli, Group, table
-from gatepost.admin.cli_problems import problem_lines, verdict
+from gatepost.admin.cli_problems import problem_lines, staged_lines, verdict
 from gatepost.admin.cli_text import commit_moment, count, moment
 from gatepost.admin.operations import configuration, documents
 from gatepost.admin.operations.configuration import Committed, Pending
@@ -46,7 +46,7 @@ def import_(
     """Replace the draft by a document; refused with every error in it."""
     with cli.waiting(f"Importing {file}"):
         made = documents.import_file(cli.operator, file, force=force)
-    cli.show(made, _staged(made))
+    cli.show(made, _staged(made, whole=True))
 
 
 @group.command("export")
@@ -147,24 +147,31 @@ def clear(cli: Cli) -> None:
     cli.show({"cleared": lost}, ["Changes cleared:", *_indented(lost)] if lost else ["There were no changes."])
 
 
-def _staged(made: Pending) -> Iterator[Any]:
+def _staged(made: Pending, *, whole: bool = False) -> Iterator[Any]:
+    """Write what an edit left in the draft; `whole`: the document is new, and so are its warnings."""
     yield from made.notes
-    yield from _difference(made)
+    yield from _changes(made)
+    yield from problem_lines(made.problems) if whole else staged_lines(made.problems)
+    if errors(made.problems):
+        yield "The draft cannot be committed as it stands."
     if made.changes:
         yield NOT_LIVE
 
 
 def _difference(made: Pending) -> Iterator[Any]:
+    yield from _changes(made)
+    yield from problem_lines(made.problems)
+    if errors(made.problems):
+        yield "The draft cannot be committed as it stands."
+
+
+def _changes(made: Pending) -> Iterator[str]:
     if not made.changes:
         yield "The draft is the same as the committed configuration."
-    else:
-        since = f"revision {made.base}" if made.base else "an empty configuration"
-        yield f"{count(len(made.changes), 'change')} since {since}:"
-        yield from _indented(made.changes)
-    if made.problems:
-        yield from problem_lines(made.problems)
-        if errors(made.problems):
-            yield "The draft cannot be committed as it stands."
+        return
+    since = f"revision {made.base}" if made.base else "an empty configuration"
+    yield f"{count(len(made.changes), 'change')} since {since}:"
+    yield from _indented(made.changes)
 
 
 def _indented(changes: list[Any]) -> list[str]:
@@ -176,4 +183,4 @@ def _committed(done: Committed) -> Iterator[str]:
     yield f"revision {done.revision}"
     if not done.live:
         yield "No gateway runs; it is in force at the next start."
-    yield from problem_lines(done.warnings)
+    yield from staged_lines(done.warnings)

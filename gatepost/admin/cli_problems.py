@@ -19,6 +19,14 @@ def problem_lines(problems: Sequence[Problem]) -> Iterator[str]:
         yield wrapped(f"mend: {problem.mend}", INDENT)
 
 
+def staged_lines(problems: Sequence[Problem]) -> Iterator[str]:
+    """Write the errors, and how many warnings there are: an edit should not repeat what was there before it."""
+    yield from problem_lines(errors(problems))
+    odd = len(warnings(problems))
+    if odd:
+        yield f"{count(odd, 'warning')}; `gatepost config diff` shows {'it' if odd == 1 else 'them'}."
+
+
 def verdict(name: str, problems: Sequence[Problem]) -> str:
     """Write the last line of a check."""
     wrong, odd = len(errors(problems)), len(warnings(problems))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gatepost.admin.cli_base import Cli, Group, table
-from gatepost.admin.cli_text import count, moment, pairs, shown, size
+from gatepost.admin.cli_text import brief, count, moment, pairs, shown, size
 from gatepost.admin.operations import queue
 
 group = Group("queue", "Look at the queue, and move it along.")
@@ -99,7 +99,7 @@ def _message_row(message: queue.QueuedMessage) -> tuple[object, ...]:
     waiting = [one.address for one in message.recipients if one.status not in ("delivered", "bounced", "deleted")]
     more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
     to = f"{shown(waiting[0])}{more}" if waiting else ""
-    return message.mid, moment(message.received), shown(message.reverse_path) or "<>", to, size(message.size)
+    return message.mid, brief(message.received), shown(message.reverse_path) or "<>", to, size(message.size)
 
 
 def _message_lines(message: queue.QueuedMessage) -> Iterator[Any]:
@@ -115,7 +115,7 @@ def _message_lines(message: queue.QueuedMessage) -> Iterator[Any]:
     )
     yield ""
     rows = [
-        (one.rid, shown(one.address), one.status, one.attempts, moment(one.due), shown(one.detail))
+        (one.rid, shown(one.address), one.status, one.attempts, brief(one.due), shown(one.detail))
         for one in message.recipients
     ]
     yield table("RID", "Recipient", "Status", "Tries", "Next attempt", "Last answer", rows=rows, right=(0, 3))

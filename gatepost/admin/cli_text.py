@@ -21,6 +21,11 @@ def moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
 
 
+def brief(seconds: float) -> str:
+    """Write a time without its year, for tables."""
+    return moment(seconds)[5:]
+
+
 def commit_moment(seconds: float) -> str:
     """Write a time as the model's `commit` does: `Tue Nov 24 09:00:00 2026 UTC`."""
     return f"{time.asctime(time.gmtime(seconds))} UTC"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gatepost.admin.cli_base import table
-from gatepost.admin.cli_text import moment, pairs, shown, size, wrapped
-from gatepost.records.message_record import MessageRecord
+from gatepost.admin.cli_text import brief, moment, pairs, shown, size, wrapped
+from gatepost.records.message_record import MessageRecord, OutcomeRecord
 from gatepost.records.search import Tracked
 from gatepost.records.tls_record import TlsRecord
 from gatepost.tls.outcome import Offer, PeerCertificate, TlsOutcome
@@ -18,7 +18,7 @@ CLEAR = "clear text"
 def messages_table(found: Iterable[MessageRecord]) -> Any:
     """Write messages, one a row."""
     rows = (
-        (one.mid, moment(one.time), shown(one.reverse_path) or "<>", _first(one.recipients), one.encrypted or CLEAR)
+        (one.mid, brief(one.time), shown(one.reverse_path) or "<>", _first(one.recipients), _version(one.encrypted))
         for one in found
     )
     return table("MID", "Received", "From", "To", "TLS", rows=rows, right=(0,))
@@ -33,14 +33,7 @@ def message_lines(found: Tracked) -> Iterator[Any]:
     if found.outcomes:
         yield ""
         rows = [
-            (
-                one.rid,
-                shown(one.address),
-                one.outcome,
-                moment(one.time),
-                one.encrypted or CLEAR if one.dcid else "",
-                shown(one.reply),
-            )
+            (one.rid, shown(one.address), one.outcome, brief(one.time), way_text(one), shown(one.reply))
             for one in found.outcomes
         ]
         yield table("RID", "Recipient", "Outcome", "When", "TLS", "Answer", rows=rows, right=(0,))
@@ -49,11 +42,14 @@ def message_lines(found: Tracked) -> Iterator[Any]:
         yield from connection_lines(connection)
 
 
+def way_text(one: OutcomeRecord) -> str:
+    """Write how a recipient's mail went; nothing where it did not go."""
+    return one.encrypted or (CLEAR if one.outcome == "delivered" and one.dcid else "")
+
+
 def connections_table(found: Iterable[TlsRecord]) -> Any:
     """Write connections, one a row."""
-    rows = (
-        (_name(one), moment(one.time), shown(one.peer_name or one.peer), one.requirement, _came_to(one)) for one in found
-    )
+    rows = ((_name(one), brief(one.time), shown(one.peer_name or one.peer), one.requirement, _came_to(one)) for one in found)
     return table("Connection", "When", "Peer", "Required", "Came to", rows=rows)
 
 
@@ -151,6 +147,10 @@ def _name(one: TlsRecord) -> str:
 
 def _peer(address: str, name: str) -> str:
     return f"{address} ({shown(name)})" if name and name != address else address
+
+
+def _version(encrypted: str) -> str:
+    return encrypted.partition(" ")[0] or CLEAR
 
 
 def _first(recipients: tuple[str, ...]) -> str:

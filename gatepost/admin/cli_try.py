@@ -9,7 +9,7 @@ import typer
 
 from gatepost.admin.cli_base import Cli, Group
 from gatepost.admin.cli_text import pairs, shown
-from gatepost.admin.cli_tracks import outcome_facts
+from gatepost.admin.cli_tracks import outcome_facts, way_text
 from gatepost.admin.operations import trial
 from gatepost.admin.operations.trial import Trial
 from gatepost.errors import GatepostError
@@ -60,8 +60,8 @@ def _facts(tracked: Tracked, kept_in: str) -> Iterator[tuple[str, object]]:
     if tracked.message is not None:
         yield "Message", f"MID {tracked.message.mid}, {tracked.message.size} octets"
     for outcome in tracked.outcomes:
-        way = f" over {outcome.encrypted}" if outcome.encrypted else " in clear text" if outcome.dcid else ""
-        yield "Recipient", f"{shown(outcome.address)}: {outcome.outcome}{way}, {shown(outcome.reply)}"
+        way = way_text(outcome)
+        yield "Recipient", f"{shown(outcome.address)}: {outcome.outcome}{f' ({way})' if way else ''}, {shown(outcome.reply)}"
     yield "Kept in", kept_in
 
 

@@ -7,15 +7,13 @@ the records that the gateway made of it, and changes nothing.
 from __future__ import annotations
 
 import asyncio
-import email.utils
-import secrets
 from collections.abc import Callable
 
 import msgspec
 
 from gatepost.admin.operations.profiles import terms
-from gatepost.admin.operations.tables import read_path
-from gatepost.config.model import Config, Listener, TlsProfile
+from gatepost.admin.try_plan import Plan, message
+from gatepost.config.model import TlsProfile
 from gatepost.errors import GatepostError, WireError
 from gatepost.net.wire import Wire, connect
 from gatepost.records.printable import printable
@@ -28,26 +26,7 @@ from gatepost.tls.sides import ClientContext
 
 PATIENCE = 30.0
 """Seconds for each answer: the gateway is ours and near."""
-LINE = 70
 Tell = Callable[[str], None]
-
-
-class Test(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sent, and where to."""
-
-    listener: str
-    address: str
-    port: int
-    hostname: str
-    """The gateway's name: whom the certificate should be for."""
-    sender: str
-    recipient: str
-    size: int = 0
-    """Octets of the body; 0: a line of text."""
-    clear: bool = False
-    """Do not start TLS."""
-    token: str = ""
-    """Stands in Message-ID and Subject, so that the message is found again."""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,38 +36,13 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     tls: TlsOutcome | None
 
 
-def plan(
-    config: Config,
-    name: str,
-    listener: Listener,
-    *,
-    sender: str = "",
-    recipient: str = "",
-    size: int = 0,
-    clear: bool = False,
-) -> Test:
-    """Fill in what was not given: try@ the gateway's name to the first address that the listener takes."""
-    hostname = config.gateway.hostname
-    return Test(
-        listener=name,
-        address={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listener.address, listener.address),
-        port=listener.port,
-        hostname=hostname,
-        sender=str(read_path(sender or f"try@{hostname}", "sender")),
-        recipient=str(read_path(recipient or _first_recipient(listener, hostname), "recipient")),
-        size=size,
-        clear=clear,
-        token=secrets.token_hex(8),
-    )
-
-
-async def send(test: Test, tell: Tell) -> Sent:
+async def send(plan: Plan, tell: Tell) -> Sent:
     """Send the message and tell each line as it goes; GatepostError says at which step the gateway refused it."""
     try:
-        wire = await connect(test.address, test.port, PATIENCE)
+        wire = await connect(plan.address, plan.port, PATIENCE)
     except WireError as fault:
-        raise GatepostError(f"{fault}; is the gateway running, with its listener {test.listener} open?") from None
-    conversation = _Conversation(wire, test, tell)
+        raise GatepostError(f"{fault}; is the gateway running, with its listener {plan.listener} open?") from None
+    conversation = _Conversation(wire, plan, tell)
     try:
         return await conversation.run()
     except WireError as fault:
@@ -100,21 +54,21 @@ async def send(test: Test, tell: Tell) -> Sent:
 class _Conversation:
     """The dialogue, told as it happens."""
 
-    def __init__(self, wire: Wire, test: Test, tell: Tell) -> None:
-        self._wire, self._test, self._tell = wire, test, tell
+    def __init__(self, wire: Wire, plan: Plan, tell: Tell) -> None:
+        self._wire, self._plan, self._tell = wire, plan, tell
         # The name that EHLO says is the machine's own business; `try` says what it is.
-        self._sender = Sender(f"try.{test.hostname}" if is_hello_name(f"try.{test.hostname}") else "localhost")
+        self._sender = Sender(f"try.{plan.hostname}" if is_hello_name(f"try.{plan.hostname}") else "localhost")
         self._heard = b""
 
     async def run(self) -> Sent:
-        sender, test = self._sender, self._test
-        self._tell(f"-- connected to {test.address} port {test.port}, listener {test.listener}")
+        sender, plan = self._sender, self._plan
+        self._tell(f"-- connected to {plan.address} port {plan.port}, listener {plan.listener}")
         await self._expect(Greeting, "the connection")
         sender.hello()
         await self._expect(HelloReply, "EHLO")
-        tls = None if test.clear else await self._start_tls()
-        content = message(test)
-        transaction = Transaction(test.sender, (test.recipient,), len(content))
+        tls = None if plan.clear else await self._start_tls()
+        content = message(plan)
+        transaction = Transaction(plan.sender, (plan.recipient,), len(content))
         if (refusal := sender.check(transaction)) is not None:
             raise GatepostError(f"the gateway cannot take it: {refusal}")
         reply = await self._transact(transaction, content)
@@ -145,7 +99,7 @@ class _Conversation:
             return None
         self._sender.starttls()
         await self._expect(StartTlsReply, "STARTTLS")
-        engine = TlsEngine.client(ClientContext(terms(TlsProfile())), self._test.hostname)
+        engine = TlsEngine.client(ClientContext(terms(TlsProfile())), self._plan.hostname)
         outcome = await self._wire.start_tls(engine, PATIENCE)
         for line in tls_lines(outcome):
             self._tell(f"-- {line}")
@@ -191,24 +145,6 @@ class _Conversation:
         self._wire.write(octets)
 
 
-def message(test: Test) -> bytes:
-    """Return the test message with CR LF line ends."""
-    body = "This message was sent by `gatepost try`.\r\n"
-    if test.size:
-        lines, rest = divmod(test.size, LINE)
-        body = ("x" * (LINE - 2) + "\r\n") * lines + ("x" * (rest - 2) + "\r\n" if rest > 2 else "")
-    fields = (
-        f"From: <{test.sender}>" if test.sender else f"From: <postmaster@{test.hostname}>",
-        f"To: <{test.recipient}>",
-        f"Subject: Gatepost test {test.token}",
-        f"Message-ID: <{test.token}@{test.hostname}>",
-        f"Date: {email.utils.formatdate()}",
-        "MIME-Version: 1.0",
-        "Content-Type: text/plain; charset=us-ascii",
-    )
-    return ("\r\n".join(fields) + "\r\n\r\n" + body).encode()
-
-
 def tls_lines(outcome: TlsOutcome) -> list[str]:
     """Say what was negotiated."""
     group = f", group {outcome.group}" if outcome.group else ""
@@ -220,18 +156,6 @@ def tls_lines(outcome: TlsOutcome) -> list[str]:
     return lines
 
 
-def _first_recipient(listener: Listener, hostname: str) -> str:
-    for row in listener.recipients:
-        if row.action == "accept" and listener.type == "public":
-            if row.match == "ALL":
-                break
-            local, at, domain = row.match.rpartition("@")
-            if at:
-                return row.match if domain else f"{local}@{hostname}"
-            return f"test@{domain}" if not domain.startswith(".") else f"test@mail{domain}"
-    return f"postmaster@{hostname}"
-
-
-def run(test: Test, tell: Tell) -> Sent:
+def run(plan: Plan, tell: Tell) -> Sent:
     """Send from a process without an event loop."""
-    return asyncio.run(send(test, tell))
+    return asyncio.run(send(plan, tell))

@@ -46,8 +46,7 @@ class Users:
 
     def __init__(self, path: Path) -> None:
         """Open the file, which is made when it is not there."""
-        # Made here and not by SQLite, so that no moment passes in which others may read it.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        _make(path)
         self._path = path
         self._engine = sql.create_engine(f"sqlite:///{path}", poolclass=sql.NullPool)
         self._hasher = PasswordHasher()
@@ -100,6 +99,17 @@ class Users:
         if len(password) > MAX_PASSWORD:
             raise GatepostError(f"the password is too long: it may have at most {MAX_PASSWORD} characters")
         return self._hasher.hash(password)
+
+
+def _make(path: Path) -> None:
+    """Make the file here and not in SQLite, so that no moment passes in which others may read it."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        if os.geteuid() == 0:  # root acts for the service's user, who must be able to read it
+            owner = path.parent.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(descriptor)
 
 
 def _unknown(name: str) -> GatepostError:

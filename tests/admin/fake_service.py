@@ -20,21 +20,17 @@ class FakeService:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self._state, self._answers = state, answers
         self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             path = str(self._state / "control.sock")
             server = await self._loop.create_unix_server(lambda: Channel(self._answer, tasks), path)
             self._ready.set()
             await self._stop.wait()
             server.close()
+        await asyncio.sleep(0)  # closed connections are let go in the next round
 
     def _answer(self, verb: str, arguments: dict[str, Any]) -> Any:
         self.asked.append((verb, arguments))

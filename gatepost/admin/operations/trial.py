@@ -12,7 +12,8 @@ from gatepost.admin import try_message
 from gatepost.admin.operations import configuration
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.operations.tables import listener_of
-from gatepost.admin.try_message import Sent, Test
+from gatepost.admin.try_message import Sent
+from gatepost.admin.try_plan import Plan, make_plan
 from gatepost.errors import GatepostError
 from gatepost.records.search import RecordSearch, Tracked
 
@@ -24,7 +25,7 @@ STEP = 0.2
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """How a test message fared."""
 
-    test: Test
+    plan: Plan
     ok: bool
     verdict: str
     dialogue: list[str]
@@ -47,7 +48,7 @@ def attempt(
     """Send one message and follow it; `tell` gets each line of the dialogue as it happens."""
     config = configuration.load(operator).config
     name, chosen = listener_of(config, listener)
-    test = try_message.plan(config, name, chosen, sender=sender, recipient=recipient, size=size, clear=clear)
+    plan = make_plan(config, name, chosen, sender=sender, recipient=recipient, size=size, clear=clear)
     dialogue: list[str] = []
 
     def note(line: str) -> None:
@@ -55,24 +56,24 @@ def attempt(
         tell(line)
 
     try:
-        sent = try_message.run(test, note)
+        sent = try_message.run(plan, note)
     except GatepostError as fault:
-        return Trial(test=test, ok=False, verdict=f"Not sent: {fault}", dialogue=dialogue)
-    tracked = _follow(operator, test)
-    kept = _kept(operator.state / "demo-inbox", test)
-    ok, verdict = _judge(test, sent, tracked)
+        return Trial(plan=plan, ok=False, verdict=f"Not sent: {fault}", dialogue=dialogue)
+    tracked = _follow(operator, plan)
+    kept = _kept(operator.state / "demo-inbox", plan)
+    ok, verdict = _judge(plan, sent, tracked)
     return Trial(
-        test=test, ok=ok, verdict=verdict, dialogue=dialogue, sent=sent, tracked=tracked, kept_in=str(kept) if kept else ""
+        plan=plan, ok=ok, verdict=verdict, dialogue=dialogue, sent=sent, tracked=tracked, kept_in=str(kept) if kept else ""
     )
 
 
-def _follow(operator: Operator, test: Test) -> Tracked | None:
+def _follow(operator: Operator, plan: Plan) -> Tracked | None:
     """Wait until the records tell what became of the message and of its connections; return what they have by then."""
     search = RecordSearch(operator.state)
     until = time.monotonic() + WAIT
     tracked: Tracked | None = None
     while time.monotonic() < until:
-        known = search.track(message_id=test.token, limit=1)
+        known = search.track(message_id=plan.token, limit=1)
         tracked = search.message(known[0].mid) if known else None
         if tracked is not None and tracked.outcomes and _connections_known(tracked):
             break
@@ -84,16 +85,16 @@ def _connections_known(tracked: Tracked) -> bool:
     return any(one.direction == "in" for one in tracked.connections)
 
 
-def _kept(inbox: Path, test: Test) -> Path | None:
+def _kept(inbox: Path, plan: Plan) -> Path | None:
     if not inbox.is_dir():
         return None
     for path in sorted(inbox.glob("*.eml"), key=lambda one: one.stat().st_mtime, reverse=True)[:50]:
-        if test.token.encode() in path.read_bytes()[:16384]:
+        if plan.token.encode() in path.read_bytes()[:16384]:
             return path
     return None
 
 
-def _judge(test: Test, sent: Sent, tracked: Tracked | None) -> tuple[bool, str]:
+def _judge(plan: Plan, sent: Sent, tracked: Tracked | None) -> tuple[bool, str]:
     came = "in clear text"
     if sent.tls is not None:
         group = f" with group {sent.tls.group}" if sent.tls.group else ""
@@ -107,4 +108,4 @@ def _judge(test: Test, sent: Sent, tracked: Tracked | None) -> tuple[bool, str]:
     if last.outcome == "delivered":
         away = f"over {last.encrypted}" if last.encrypted else "in clear text"
         return True, f"Delivered: MID {mid} came {came} and went {away} to {last.peer or 'the next hop'}."
-    return False, f"MID {mid} was accepted {came}, but for {test.recipient} it is {last.outcome}: {last.reply}"
+    return False, f"MID {mid} was accepted {came}, but for {plan.recipient} it is {last.outcome}: {last.reply}"

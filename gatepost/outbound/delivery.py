@@ -140,10 +140,11 @@ class Delivery:
             limit = self._destination.max_messages_per_connection
             if 0 <= limit <= connection.messages or not self._host.open_for_work:
                 return None
-            if self._shared.snapshot() is not self._snapshot:
-                return None  # what was committed since holds from the next message on
             job = self._queue.take() or await self._queue.wait(IDLE)
             if job is None:
+                return None
+            if self._shared.snapshot() is not self._snapshot:
+                self._queue.put_back(job)  # what was committed since holds from this message on
                 return None
             if not connection.is_fit:
                 # The peer closed an idle connection: dial again, nothing has failed. The job then goes without this look.

@@ -41,18 +41,38 @@ class Dialogue:
 
     async def event(self, timeout: float) -> Event | None:
         """Return the peer's next reply, or the fault that ends the connection; None when no reply is due any more."""
-        sender = self.sender
         deadline = self._loop.time() + timeout
         while True:
             event = self.pending()
-            if event is not None or sender.ready:
+            if event is not None or self.sender.ready:
                 return event
-            try:
-                self.flush()
-                octets = await self.wire.read(deadline - self._loop.time())
-            except WireError as fault:
-                return PeerFault(str(fault))
-            sender.receive_data(octets)
+            fault = await self._exchange(deadline)
+            if fault is not None:
+                return fault
+
+    async def events(self, timeout: float) -> list[Event]:
+        """Return all replies at hand, waiting for the first; none when no reply is due any more. The cheap way."""
+        deadline = self._loop.time() + timeout
+        found: list[Event] = []
+        while True:
+            while (event := self.pending()) is not None:
+                found.append(event)
+                if type(event) is PeerFault:
+                    return found
+            if found or self.sender.ready:
+                return found
+            fault = await self._exchange(deadline)
+            if fault is not None:
+                return [fault]
+
+    async def _exchange(self, deadline: float) -> PeerFault | None:
+        """Send what is due and take in what comes."""
+        try:
+            self.flush()
+            self.sender.receive_data(await self.wire.read(deadline - self._loop.time()))
+        except WireError as fault:
+            return PeerFault(str(fault))
+        return None
 
     def pending(self) -> Event | None:
         """Return the next reply among the octets already taken in."""

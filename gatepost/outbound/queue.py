@@ -7,6 +7,7 @@ what waits here stands in the spool as well.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -27,6 +28,7 @@ class DestinationQueue:
         "_wake",
         "booked",
         "ceiling",
+        "ceiling_until",
         "connections",
         "domain",
         "down",
@@ -47,6 +49,8 @@ class DestinationQueue:
         """Of these, the ones that can carry mail."""
         self.ceiling = -1
         """Connections that the next hop puts up with, learnt from its refusal of one more; -1: not known."""
+        self.ceiling_until = 0.0
+        """Monotonic time up to which that is believed."""
         self.down: Cost | None = None
         """Why nothing gets through; None: all is well."""
         self.down_until = 0.0
@@ -154,7 +158,7 @@ class DestinationQueue:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is lost by forgetting this queue."""
-        return not (self.jobs or self.connections or self.down)
+        return not (self.jobs or self.connections or self.down or self.booked > time.time())
 
 
 def _give_up(waiting: asyncio.Future[Job | None]) -> None:

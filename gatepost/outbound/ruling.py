@@ -66,6 +66,12 @@ def profile_name(envelope: Envelope, destination: Destination) -> str:
     return envelope.bounce_profile
 
 
+def delivered(rid: int, outcome: Delivered, attempts: int) -> Ruling:
+    """Return the ruling that nothing can change: the next hop has the message."""
+    state = RecipientState(rid=rid, status=Status.DELIVERED, attempts=attempts + 1, detail=str(outcome.reply))
+    return Ruling(state=state, outcome=outcome)
+
+
 def rule(
     envelope: Envelope,
     rid: int,
@@ -76,16 +82,14 @@ def rule(
     profile: BounceProfile,
     now: float,
 ) -> Ruling:
-    """Decide where recipient `rid` stands; `attempts` counts those before this one."""
+    """Decide where recipient `rid` stands that was not delivered; `attempts` counts those before this one."""
     outcome = _overruled(outcome, verdict)
     if isinstance(outcome, Cost) and outcome is not BY_OPERATOR:
         attempts += 1
         return _failed(envelope, rid, domain, outcome, attempts, profile, now)
     status, due = Status.DELETED, 0.0
     detail = "deleted by the administrator"
-    if isinstance(outcome, Delivered):
-        status, attempts, detail = Status.DELIVERED, attempts + 1, str(outcome.reply)
-    elif isinstance(outcome, Postponed):
+    if isinstance(outcome, Postponed):
         status, due, detail = Status.DEFERRED, outcome.due, outcome.detail
     elif isinstance(outcome, Held):
         status, detail = Status.HELD, outcome.reason
@@ -109,7 +113,7 @@ def _failed(
 
 def _overruled(outcome: Outcome, verdict: Verdict) -> Outcome:
     """Apply the operator's verdict to what is not settled for good by itself."""
-    settled = isinstance(outcome, (Delivered, Deleted)) or (isinstance(outcome, Cost) and outcome.action == "bounce")
+    settled = isinstance(outcome, Deleted) or (isinstance(outcome, Cost) and outcome.action == "bounce")
     if not verdict or settled:
         return outcome
     return Deleted() if verdict == "delete" else BY_OPERATOR

@@ -123,11 +123,12 @@ class Scheduler:
             await self._look()
         now = time.monotonic()
         for queue in list(self._queues.values()):
-            if queue.is_idle or (queue.down is not None and queue.down_until < now and not queue.jobs):
-                if not queue.connections:
-                    del self._queues[queue.domain]
+            if queue.down is not None and queue.down_until < now and not queue.jobs:
+                queue.down = None  # nobody wants to go there any more
+            if queue.is_idle:
+                del self._queues[queue.domain]
                 continue
-            if queue.ceiling >= 0 and queue.rest_until <= now:
+            if queue.ceiling_until <= now:
                 queue.ceiling = -1
             self._wake(queue, standstill=queue.stands_still())
 
@@ -230,7 +231,7 @@ class Scheduler:
         now = time.monotonic()
         if queue.ready:
             # Others get through: the next hop only has enough of them.
-            queue.ceiling, queue.rest_until = queue.ready, now + CEILING_SECONDS
+            queue.ceiling, queue.ceiling_until = queue.ready, now + CEILING_SECONDS
             return
         if cost.action != "bounce":
             snapshot = self._shared.snapshot()

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from gatepost.outbound import dsn, tell
-from gatepost.outbound.outcome import NOBODY, Carrier, Outcome, Postponed
+from gatepost.outbound.outcome import NOBODY, Carrier, Delivered, Outcome, Postponed
 from gatepost.outbound.parcel import Job, Parcel, domain_of
-from gatepost.outbound.ruling import Ruling, profile_name, rule
+from gatepost.outbound.ruling import Ruling, delivered, profile_name, rule
 from gatepost.outbound.shared import Shared
 from gatepost.spool.message import Content, Message, Progress
 
@@ -100,11 +100,13 @@ class Settlement:
             self._released(job.parcel)
 
     def _rule(self, parcel: Parcel, rid: int, outcome: Outcome, attempts: Mapping[int, int] | None, now: float) -> Ruling:
+        made = attempts.get(rid, 0) if attempts else 0
+        if isinstance(outcome, Delivered):
+            return delivered(rid, outcome, made)
         envelope = parcel.envelope
         domain = domain_of(envelope.recipients[rid])
         snapshot = self._shared.snapshot()
         profile = snapshot.bounce_profile(profile_name(envelope, snapshot.destinations.find(domain)))
-        made = attempts.get(rid, 0) if attempts else 0
         return rule(envelope, rid, domain, outcome, made, parcel.verdict, profile, now)
 
     # --- the notification --------------------------------------------------------------------------------------------

@@ -106,8 +106,9 @@ class Exchange:
     # --- replies -----------------------------------------------------------------------------------------------------
 
     async def _next(self) -> None:
-        """Wait for one reply, for as long as the command that is to be answered may take."""
-        self._note(await self._dialogue.event(_TIMEOUTS[self._due]))
+        """Wait for a reply, for as long as the command that is to be answered may take, and take all that are at hand."""
+        for event in await self._dialogue.events(_TIMEOUTS[self._due]):
+            self._note(event)
 
     @property
     def _due(self) -> Stage:
@@ -119,16 +120,16 @@ class Exchange:
 
     def _note(self, event: object) -> None:
         match event:
-            case MailReply(reply=reply):
-                self._mail = reply
-            case RcptReply(index=index, reply=reply):
-                self._rcpt[index] = reply
-            case DataReply(reply=reply):
-                self._data = reply
-            case EndReply(reply=reply):
-                self._end = reply
-            case PeerFault(text=text):
-                self._fault = text
+            case RcptReply():
+                self._rcpt[event.index] = event.reply
+            case MailReply():
+                self._mail = event.reply
+            case EndReply():
+                self._end = event.reply
+            case DataReply():
+                self._data = event.reply
+            case PeerFault():
+                self._fault = event.text
 
     # --- content in pieces -------------------------------------------------------------------------------------------
 

@@ -131,7 +131,7 @@ class Outbound:
         self._tasks.create_task(self.scheduler.run())
 
     async def __aexit__(self, kind: object, fault: object, trace: object) -> None:
-        await self.scheduler.stop(0.2 if kind else 2.0)
+        await self.scheduler.stop(0.2 if kind else 0.5)
         await self._tasks.__aexit__(None, None, None)
         if not self.spool.sick:
             await self.spool.close()
@@ -159,7 +159,12 @@ class Outbound:
             async with asyncio.timeout(timeout):
                 while not fact():
                     self._changed.clear()
-                    await self._changed.wait()
+                    # Not every fact is told to the journal: look again soon in any case.
+                    try:
+                        async with asyncio.timeout(0.02):
+                            await self._changed.wait()
+                    except TimeoutError:
+                        pass
         except TimeoutError:
             raise AssertionError("it never came; the log says:\n" + "\n".join(self.journal.lines)) from None
 

@@ -30,6 +30,7 @@ from gatepost.tls.outcome import Offer, TlsOutcome
 
 WRITE_TIMEOUT = 60.0
 """Seconds that a client may leave our replies unread."""
+LOST = "lost"
 
 
 class Session:
@@ -60,8 +61,10 @@ class Session:
         ending = ""
         try:
             ending = await self._serve()
+        except TlsFailure:
+            ending = LOST  # the log has said why
         except WireError as fault:
-            ending = f"lost: {fault}"
+            ending = f"{LOST}: {fault}"
         except Exception:  # it ends this session and no other
             ending = "internal error"
             self._journal.critical(maillog.internal_error(f"ICID {self._icid}", traceback.format_exc()))
@@ -312,8 +315,10 @@ class Session:
             return
         if self._refused_for_tls and self._tls is None:
             self._journal.info(maillog.tls_required_not_started(self._icid))
-        lost = ending.startswith("lost")
-        self._journal.info(maillog.icid_lost(self._icid, ending) if lost else maillog.icid_close(self._icid))
+        if ending.startswith(LOST):
+            self._journal.info(maillog.icid_lost(self._icid, ending.removeprefix(LOST).removeprefix(": ")))
+        else:
+            self._journal.info(maillog.icid_close(self._icid))
         self._journal.tls(self._record(self._verdict))
         self._count_tls()
 

@@ -88,11 +88,13 @@ class Gateway:
 
     def wait_log(self, text: str, timeout: float = 20.0) -> str:
         """Wait for a log line that contains `text` and return it."""
-        return wait_for(
-            lambda: next((line for line in self.log().splitlines() if text in line), ""),
-            f"log line with {text!r}; the log is\n{self.log()[-6000:]}\n{self.output.read_text()[-3000:]}",
-            timeout,
-        )
+        def found() -> str:
+            return next((line for line in self.log().splitlines() if text in line), "")
+
+        try:
+            return wait_for(found, f"log line with {text!r}", timeout)
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}\n{self.log()[-6000:]}\n{self.output.read_text()[-3000:]}") from None
 
 
 @contextlib.contextmanager

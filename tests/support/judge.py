@@ -98,33 +98,33 @@ class _Client:
     def __init__(self, port: int, sent: Sent, numbers: Iterable[int], size: int, deadline: float) -> None:
         self.port, self.sent, self.size, self.deadline = port, sent, size, deadline
         self.numbers = iter(numbers)
+        self.number: int | None = None
+        """The message in hand: it is sent again as long as its dot was not."""
 
     async def run(self) -> None:
-        number = next(self.numbers, None)
-        while number is not None and time.monotonic() < self.deadline:
+        self.number = next(self.numbers, None)
+        while self.number is not None and time.monotonic() < self.deadline:
             try:
-                number = await self._connection(number)
+                await self._connection()
+            except _Lost:
+                # the dot is out and nothing came back: this one must not be sent again
+                self.sent.unknown.add(self.number)
+                self.number = next(self.numbers, None)
             except (OSError, asyncio.IncompleteReadError, EOFError):
                 self.sent.redials += 1
                 await asyncio.sleep(0.05)
 
-    async def _connection(self, number: int) -> int | None:
+    async def _connection(self) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             await self._expect(reader, b"220")
             await self._say(reader, writer, b"EHLO load.example\r\n")
             for _ in range(25):
-                if not await self._message(reader, writer, number):
+                if self.number is None:
+                    return
+                if not await self._message(reader, writer, self.number):
                     raise EOFError
-                following = next(self.numbers, None)
-                if following is None:
-                    return None
-                number = following
-            return number
-        except _Lost:
-            # the dot is out and nothing came back: this one must not be sent again
-            self.sent.unknown.add(number)
-            return next(self.numbers, None)
+                self.number = next(self.numbers, None)
         finally:
             writer.close()
 

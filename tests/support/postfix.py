@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -91,30 +92,35 @@ class Postfix:
 
 @contextlib.contextmanager
 def postfix(
-    directory: Path, *, hostname: str = "inside.example.com", domains: str = "example.com", settings: Mapping[str, str] = {}
+    *, hostname: str = "inside.example.com", domains: str = "example.com", settings: Mapping[str, str] = {}
 ) -> Iterator[Postfix]:
-    """Run an instance below `directory`, which others must be able to enter."""
-    root, port = directory / "postfix", free_port()
-    (root / "etc").mkdir(parents=True)
+    """Run an instance in a directory of its own, which Postfix's users can enter."""
+    root, port = open_directory("postfix"), free_port()
+    (root / "etc").mkdir()
     values = {"root": root, "hostname": hostname, "domains": domains, "port": port, "uid": 65534, "gid": 65534}
     main = MAIN.format(**values) + "".join(f"{name} = {value}\n" for name, value in settings.items())
     (root / "etc" / "main.cf").write_text(main)
     (root / "etc" / "master.cf").write_text(MASTER.format(**values))
     for name in ("queue", "data", "mail"):
         (root / name).mkdir()
-    for folder in (directory, *directory.parents):
-        if folder.stat().st_uid == os.getuid() and str(folder).startswith("/tmp"):
-            folder.chmod(folder.stat().st_mode | 0o055)
     as_root("chown", "postfix", str(root / "data"))
     as_root("chown", "65534:65534", str(root / "mail"))
     one = Postfix(root, port)
     started = one.command("start")
-    assert started.returncode == 0, started.stdout + started.stderr
+    assert started.returncode == 0, started.stdout + started.stderr + one.log()
     try:
         wait_for(lambda: listening(port), f"postfix listens\n{started.stderr}")
         yield one
     finally:
         one.command("stop")
+        as_root("rm", "-rf", str(root))
+
+
+def open_directory(name: str, mode: int = 0o755) -> Path:
+    """Make a temporary directory that other users can enter, which those of pytest are not."""
+    directory = Path(tempfile.mkdtemp(prefix=f"gatepost-{name}-"))
+    directory.chmod(mode)
+    return directory
 
 
 def as_root(*command: str) -> subprocess.CompletedProcess[str]:

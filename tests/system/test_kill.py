@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.support.documents import relay
 from tests.support.gateway import Gateway, gateway
 from tests.support.judge import Sink, load, lost
+from tests.support.postfix import as_root, open_directory
 from tests.support.process import free_port, run, running, wait_for
 
 COUNT = 5_000
@@ -58,14 +59,9 @@ def test_nothing_is_lost(tmp_path: Path) -> None:
 def test_smtp_source_to_smtp_sink(tmp_path: Path) -> None:
     """The same with Postfix's own tools: runs of smtp-source that ended well had each of their messages answered 250."""
     port, inside = free_port(), free_port()
-    dump = tmp_path / "sunk"
-    dump.mkdir(mode=0o777)
-    dump.chmod(0o777)
+    dump = open_directory("sunk", 0o777)
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
     sink = ["smtp-sink", *user, "-d", f"{dump}/%Y%m%d%H%M.", f"127.0.0.1:{inside}", "500"]
-    for folder in (tmp_path, *tmp_path.parents):
-        if str(folder).startswith("/tmp/"):
-            folder.chmod(folder.stat().st_mode | 0o055)
     with running(*sink), gateway(tmp_path, relay(port, inside), workers=2) as one:
         wait_for(lambda: run("sh", "-c", f"ss -ltn | grep -q :{inside}").returncode == 0, "smtp-sink listens")
         good: list[int] = []
@@ -93,5 +89,6 @@ def test_smtp_source_to_smtp_sink(tmp_path: Path) -> None:
         for file in dump.iterdir():
             text = file.read_text(errors="replace")
             arrived[int(text.split("<run", 1)[1].split("@", 1)[0])] += 1
+        as_root("rm", "-rf", str(dump))
         assert len(good) >= 40
         assert all(arrived[turn] >= 100 for turn in good), {turn: arrived[turn] for turn in good if arrived[turn] < 100}

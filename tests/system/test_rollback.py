@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import ClassVar
 
 from tests.support.documents import relay
 from tests.support.gateway import gateway
@@ -14,9 +15,12 @@ from tests.support.process import free_port
 class Client:
     """A few lines of SMTP by hand."""
 
+    opened: ClassVar[list[socket.socket]] = []
+
     def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), 10)
-        self.file = self.sock.makefile("rwb")
+        sock = socket.create_connection(("127.0.0.1", port), 10)
+        self.file = sock.makefile("rwb")
+        self.opened.append(sock)
         assert self.reply().startswith("220")
         assert self.say("EHLO client.example").startswith("250")
 
@@ -62,3 +66,5 @@ def test_rollback_is_for_new_sessions(tmp_path: Path) -> None:
         assert under_required.send().startswith("530")
         assert before.send().startswith("250")
         one.wait_log("Configuration revision 3 committed by")
+    for sock in Client.opened:
+        sock.close()

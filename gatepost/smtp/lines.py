@@ -13,6 +13,10 @@ ENDLESS = 128 * 1024
 """Octets of one line after which the client is no longer listened to."""
 
 
+_TLS_HANDSHAKE = b"\x16\x03"
+"""How a TLS record with a ClientHello begins (RFC 8446 5.1); no line of SMTP does."""
+
+
 class Trouble(Enum):
     """What can be wrong with a line before anybody reads it."""
 
@@ -20,6 +24,7 @@ class Trouble(Enum):
     """Said once; the rest of the line is discarded."""
     ENDLESS = "endless line"
     BARE = "bare CR or LF in a command line"
+    TLS = "TLS handshake where SMTP was expected"
 
 
 class LineReader:
@@ -48,10 +53,6 @@ class LineReader:
         del self._buffer[:size]
         return octets
 
-    def starts_with(self, prefix: bytes) -> bool:
-        """Whether a line begins here, and with `prefix`."""
-        return not self._discarded and self._buffer.startswith(prefix)
-
     def next_line(self) -> bytes | Trouble | None:
         """Give out the next line without its CR LF; what is wrong with it; or None when more octets are needed."""
         if self._discarded:
@@ -59,6 +60,8 @@ class LineReader:
             if trouble is not None or self._discarded:
                 return trouble
         buffer = self._buffer
+        if buffer[:2] == _TLS_HANDSHAKE:
+            return Trouble.TLS
         end = buffer.find(b"\n", 0, self._limit)
         if end < 0:
             if len(buffer) < self._limit:

@@ -14,6 +14,8 @@ from gatepost.smtp.grammar import UTF8, is_xtext
 from gatepost.smtp.path import Path, match_path, read_path
 from gatepost.smtp.reply import PARAMETER_UNKNOWN, Reply, syntax_error
 
+_USUAL = re.compile(r"(?: SIZE=([0-9]{1,20}))?(?: BODY=(8BITMIME|7BIT))?")
+"""What nearly every client sends; the long way round would read it the same."""
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-]*")
 _VALUE = re.compile(rf"[!-<>-~{UTF8}]+")
 _NOTIFY = re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY))*")
@@ -37,6 +39,10 @@ def parse_mail(argument: str) -> Mail | Reply:
     if not rest:
         path = read_path(found, smtputf8=False)
         return Mail(path) if isinstance(path, Path) else path
+    if usual := _USUAL.fullmatch(rest):
+        path = read_path(found, smtputf8=False)
+        size, body = usual.groups("")
+        return Mail(path, int(size or 0), body == "8BITMIME") if isinstance(path, Path) else path
     values = _parameters(rest, _MAIL_PARAMETERS)
     if isinstance(values, Reply):
         return values
@@ -80,7 +86,8 @@ def parse_rcpt(argument: str, *, smtputf8: bool) -> Rcpt | Reply:
 def _split(argument: str, prefix: str) -> tuple[re.Match[str], str] | None:
     """Part `FROM:<path> parameters`; one space after the colon is borne, as every server bears it."""
     size = len(prefix)
-    if argument[:size].upper() != prefix or not argument[:size].isascii():
+    head = argument[:size]
+    if head != prefix and (head.upper() != prefix or not head.isascii()):
         return None
     if argument[size : size + 1] == " ":
         size += 1

@@ -36,12 +36,14 @@ from gatepost.smtp.states import COMMANDS, REFUSED, TABLE, TRANSACTION, Command,
 __all__ = ["Limits", "Receiver"]
 
 _HTTP = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"PATCH", b"TRACE", b"PRI"})
-_TLS_HANDSHAKE = b"\x16\x03"
 _ERRORS = frozenset({500, 501, 502, 503, 504, 555})
 """Replies that make a command a bad one; refusals by size or policy do not."""
 _WITHIN = frozenset({Verb.RCPT, Verb.DATA, Verb.BDAT})
 """Commands that need an open transaction."""
 
+_ENDS_PIPELINE = frozenset(command.verb for command in COMMANDS.values() if command.ends_pipeline)
+_DEAF = frozenset({State.CONNECTED, State.DATA, State.HANDSHAKE})
+"""States in which no command is read."""
 _BUILT_UPON = frozenset({Verb.MAIL, Verb.RCPT, *REFUSED})
 """Commands whose refusal makes those behind them in a pipeline fail as well: that is no fault of the client."""
 
@@ -121,12 +123,13 @@ class Receiver:
         if self._question is None:
             raise RuntimeError("no event waits for a reply")
         verb, event = self._question
-        if verb in (Verb.DATA, Verb.STARTTLS) and self._lines:
+        if verb in _ENDS_PIPELINE and self._lines:
             reply = replies.NOT_SYNCHRONIZED  # octets that came while the answer was being made
-        if reply.is_positive:
+        positive = reply.code < 400
+        if positive and verb in REFUSED:
             _insist(event, reply)
         self._question = None
-        if reply.is_positive:
+        if positive:
             state, self._state = self._state, TABLE[self._state][verb]
             self._taken(verb, event, reply, state)
         else:
@@ -168,23 +171,20 @@ class Receiver:
         """Make the next step; False when the octets at hand do not suffice."""
         if self._chunk is not None:
             return self._read_chunk(self._chunk)
-        if self._state in (State.CONNECTED, State.DATA):
-            return False
-        if self._state is State.HANDSHAKE:
-            if not self._lines:
+        if self._state in _DEAF:
+            if self._state is not State.HANDSHAKE or not self._lines:
                 return False
             self._close("octets in the clear behind STARTTLS")
-            return True
-        if self._lines.starts_with(_TLS_HANDSHAKE):
-            self._close("TLS handshake where SMTP was expected")
             return True
         line = self._lines.next_line()
         if line is None:
             return False
-        if isinstance(line, Trouble):
-            self._refuse_command(line.value.encode(), _LINE_TROUBLE[line], bad=True)
-        else:
+        if not isinstance(line, Trouble):
             self._command(line)
+        elif line is Trouble.TLS:
+            self._close(line.value)  # without a word: an answer would be taken for a TLS record
+        else:
+            self._refuse_command(line.value.encode(), _LINE_TROUBLE[line], bad=True)
         return True
 
     def _read_data(self, octets: bytes) -> None:
@@ -218,8 +218,8 @@ class Receiver:
     # --- commands ----------------------------------------------------------------------------------------------------
 
     def _command(self, line: bytes) -> None:
-        word, _, rest = line.rstrip(b" \t").partition(b" ")
-        command = COMMANDS.get(word.upper())
+        word, _, rest = line.partition(b" ")
+        command = COMMANDS.get(word) or COMMANDS.get(word.rstrip(b"\t").upper())
         if command is not None and command.verb is Verb.STARTTLS and not (self._offers_tls or self._encrypted):
             command = None
         if command is None:
@@ -228,7 +228,7 @@ class Receiver:
             else:
                 self._refuse_command(line, self._tls_first() or replies.COMMAND_UNKNOWN, bad=True)
             return
-        argument = rest.lstrip(b" ").decode("utf-8", "surrogateescape")
+        argument = rest.strip(b" \t").decode("utf-8", "surrogateescape")
         if command.verb is Verb.BDAT:
             # before anything else: its octets follow whatever the answer is, and must not be read as commands
             chunk = parse_chunk(argument)
@@ -236,7 +236,9 @@ class Receiver:
                 self._refuse_command(line, chunk)
                 return
             self._chunk, self._left = chunk, chunk.size
-        refusal = self._objection(command, argument) or self._perform(command.verb, argument)
+        refusal = self._objection(command, argument)
+        if refusal is None:
+            refusal = self._perform(command.verb, argument)
         if refusal is not None:
             forgiven = self._forgive and command.verb in _WITHIN and refusal.code == 503
             self._forgive |= command.verb in _BUILT_UPON and refusal.code != 503
@@ -314,7 +316,9 @@ class Receiver:
 
     def _taken(self, verb: Verb, event: Event, reply: Reply, state: State) -> None:
         """Do what follows from a positive reply, and send it."""
-        if isinstance(event, Mail):
+        if verb is Verb.RCPT:
+            pass
+        elif isinstance(event, Mail):
             self._smtputf8, self._forgive = event.smtputf8, False
         elif isinstance(event, EndOfData):
             self._reader, self._bad = None, 0

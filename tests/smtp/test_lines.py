@@ -17,7 +17,7 @@ def lines(octets: bytes, size: int, limit: int = 20) -> list[bytes | Trouble]:
         reader.feed(octets[start : start + size])
         while (line := reader.next_line()) is not None:
             found.append(line)
-            if line in (Trouble.BARE, Trouble.ENDLESS):
+            if line in (Trouble.BARE, Trouble.ENDLESS, Trouble.TLS):
                 return found
     return found
 
@@ -31,6 +31,11 @@ def test_long_line_hides_no_command() -> None:
     octets = b"a" * 30 + b"\nb\rc\r\r\nd\r\n"
     for size in (1, 2, 3, 100):
         assert lines(octets, size) == [Trouble.TOO_LONG, b"d"]
+
+
+def test_tls_is_seen_behind_any_line() -> None:
+    for octets in (b"\x16\x03\x01", b"a\r\n\x16\x03", b"a" * 30 + b"\r\n\x16\x03\r\n"):
+        assert lines(octets, 99)[-1] == lines(octets, 1)[-1] == Trouble.TLS
 
 
 def test_endless_line_of_any_octet() -> None:

@@ -63,6 +63,7 @@ def test_mail(argument: str, mail: Mail) -> None:
         ("FROM:<a@b> REQUIRETLS", 555),
         ("FROM:<é@b>", 553),
         ("FROM:<é@b> SIZE=1", 553),
+        ("FROM:<é@b> RET=FULL", 553),
     ],
 )
 def test_refused_mail(argument: str, code: int) -> None:

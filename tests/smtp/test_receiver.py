@@ -318,7 +318,7 @@ def play(stream: bytes, cuts: list[int], extra: dict[str, str]) -> EnginePeer:
     """
     peer = EnginePeer({**SETTINGS, **extra})
     edges = {cut % (len(stream) + 1) for cut in cuts}
-    edges |= {found.end() for found in re.finditer(rb"(?i)(?:DATA|STARTTLS)[ \t]*\r\n", stream)}
+    edges |= {found.end() for found in re.finditer(rb"(?i)(?:DATA|STARTTLS)[^\r\n]*\r\n", stream)}
     points = [0, *sorted(edges - {0, len(stream)}), len(stream)]
     for start, stop in pairwise(points):
         if stream[start:stop]:

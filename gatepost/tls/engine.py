@@ -119,8 +119,9 @@ class TlsEngine:
                 self._first = ciphertext[:16]
             self._connection.bio_write(ciphertext)
         else:
-            for at in range(0, len(ciphertext), _SLICE):
-                portion = ciphertext[at : at + _SLICE]
+            whole = memoryview(ciphertext)
+            for at in range(0, len(whole), _SLICE):
+                portion = whole[at : at + _SLICE]
                 self._records += self._counter.count(portion)
                 self._connection.bio_write(portion)
                 self._plain += self._drain(self._connection)
@@ -222,8 +223,9 @@ class TlsEngine:
             if 0 < len(plaintext) <= _RECORD:
                 connection.send(plaintext)
             else:
-                for at in range(0, len(plaintext), _RECORD):
-                    connection.sendall(plaintext[at : at + _RECORD])
+                whole = memoryview(plaintext)
+                for at in range(0, len(whole), _RECORD):
+                    connection.sendall(whole[at : at + _RECORD])
                     self._ready.append(connection.bio_read(_CHUNK))
         except SSL.Error as error:
             raise self._fail(self._explain(error)) from None

@@ -19,7 +19,7 @@ class RecordCounter:
         self._missing = 0  # octets that the record under way still lacks
         self._header = b""  # a header of which not all five octets have come
 
-    def count(self, data: bytes) -> int:
+    def count(self, data: bytes | memoryview) -> int:
         """Return how many records the next portion of the stream completes.
 
         What cannot be a record counts as one, so that the library is asked, and fails at once.
@@ -41,7 +41,7 @@ class RecordCounter:
                 complete += 1
         if start <= size:
             self._missing = 0
-            self._header = data[start:]
+            self._header = bytes(data[start:])
         else:
             self._missing = start - size
         return complete

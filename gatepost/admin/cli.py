@@ -11,12 +11,13 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from gatepost.admin.cli_base import new_app
+from gatepost import __version__
+from gatepost.admin.cli_base import JsonOption, StateOption, new_app, take_globals
 from gatepost.errors import GatepostError
 
 ABOUT = "Gatepost, an SMTP security gateway that decides how strictly mail is encrypted, and can always say why."
@@ -53,7 +54,25 @@ class Root(TyperGroup):
         return made if group.name == cmd_name else made.commands[cmd_name]
 
 
-app = new_app("gatepost", ABOUT, Root)
+app = new_app("gatepost", ABOUT, Root, completion=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"gatepost {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    state: StateOption = None,
+    json: JsonOption = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    take_globals(context, state, json)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -79,16 +98,16 @@ def _refused(fault: GatepostError) -> int:
     from gatepost.config.problems import ConfigErrors
 
     if not isinstance(fault, ConfigErrors):
-        return _failed(str(fault), fault)
+        return _failed(str(fault))
     from gatepost.admin.cli_problems import problem_lines, verdict
 
     for line in problem_lines(fault.problems):
         print(line, file=sys.stderr)
-    return _failed(verdict("the configuration", fault.problems), fault)
+    return _failed(verdict("the configuration", fault.problems))
 
 
-def _failed(sentence: str, cause: Exception) -> int:
-    if os.environ.get("GATEPOST_DEBUG"):
+def _failed(sentence: str, cause: Exception | None = None) -> int:
+    if cause is not None and os.environ.get("GATEPOST_DEBUG"):
         raise cause
     print(f"gatepost: {sentence}", file=sys.stderr)
     return 1

@@ -121,19 +121,21 @@ class Group:
         return register
 
 
-def new_app(name: str, about: str, group_class: type[TyperGroup], *, no_args_is_help: bool = True) -> typer.Typer:
+def new_app(
+    name: str, about: str, group_class: type[TyperGroup], *, no_args_is_help: bool = True, completion: bool = False
+) -> typer.Typer:
     """Return a plain typer application: no colours in help, no tracebacks in boxes, the global options taken."""
     app = typer.Typer(
         name=name,
         help=about,
         cls=group_class,
         no_args_is_help=no_args_is_help,
-        add_completion=False,
+        add_completion=completion,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings=SETTINGS,
     )
-    app.callback()(_take_globals)
+    app.callback()(take_globals)
     return app
 
 
@@ -158,7 +160,8 @@ def _words(args: list[str]) -> Iterator[str]:
             yield word
 
 
-def _take_globals(context: typer.Context, state: StateOption = None, json: JsonOption = False) -> None:
+def take_globals(context: typer.Context, state: StateOption = None, json: JsonOption = False) -> None:
+    """Keep the global options of one level; what a deeper level gives goes before what a higher one gave."""
     cli = context.ensure_object(Cli)
     cli.state = state or cli.state
     cli.json = json or cli.json
@@ -169,11 +172,11 @@ def _with_globals(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def run(context: typer.Context, state: Path | None, json: bool, **arguments: Any) -> None:
-        _take_globals(context, state, json)
+        take_globals(context, state, json)
         function(context.obj, **arguments)
 
     _, *own = inspect.signature(function, eval_str=True).parameters.values()
-    shared = list(inspect.signature(_take_globals, eval_str=True).parameters.values())
+    shared = list(inspect.signature(take_globals, eval_str=True).parameters.values())
     keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own + shared[1:]]
     run.__signature__ = inspect.Signature([shared[0], *keyword_only])  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in [shared[0], *keyword_only]}

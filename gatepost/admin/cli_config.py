@@ -13,6 +13,7 @@ from gatepost.admin.cli_problems import problem_lines, staged_lines, verdict
 from gatepost.admin.cli_text import commit_moment, count, moment
 from gatepost.admin.operations import configuration, documents
 from gatepost.admin.operations.configuration import Committed, Pending
+from gatepost.admin.operations.stores import load
 from gatepost.config.problems import errors
 from gatepost.config.toml import dumps, to_tree
 
@@ -20,6 +21,8 @@ group = Group("config", "The configuration: edit the draft, commit it, go back."
 File = Annotated[str, typer.Argument(metavar="FILE", help="TOML document; - for standard input.")]
 FieldPath = Annotated[str, typer.Argument(metavar="PATH", help='Such as destinations."partner.example".tls.')]
 Comment = Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="What the change is for.")]
+SHOWN = 100
+"""Changes that an edit or an import repeats."""
 NOT_LIVE = "Nothing is live before `gatepost config commit -m TEXT`."
 
 
@@ -57,7 +60,7 @@ def export(
 ) -> None:
     """Print the committed document; private keys are masked."""
     if cli.json:
-        cli.show(to_tree(configuration.load(cli.operator, draft=draft).config, with_keys=with_keys), [])
+        cli.show(to_tree(load(cli.operator, draft=draft).config, with_keys=with_keys), [])
     else:
         sys.stdout.write(documents.export(cli.operator, with_keys=with_keys, draft=draft))
 
@@ -150,7 +153,7 @@ def clear(cli: Cli) -> None:
 def _staged(made: Pending, *, whole: bool = False) -> Iterator[Any]:
     """Write what an edit left in the draft; `whole`: the document is new, and so are its warnings."""
     yield from made.notes
-    yield from _changes(made)
+    yield from _changes(made, SHOWN)
     yield from problem_lines(made.problems) if whole else staged_lines(made.problems)
     if errors(made.problems):
         yield "The draft cannot be committed as it stands."
@@ -165,13 +168,15 @@ def _difference(made: Pending) -> Iterator[Any]:
         yield "The draft cannot be committed as it stands."
 
 
-def _changes(made: Pending) -> Iterator[str]:
+def _changes(made: Pending, limit: int | None = None) -> Iterator[str]:
     if not made.changes:
         yield "The draft is the same as the committed configuration."
         return
     since = f"revision {made.base}" if made.base else "an empty configuration"
     yield f"{count(len(made.changes), 'change')} since {since}:"
-    yield from _indented(made.changes)
+    yield from _indented(made.changes[:limit])
+    if limit is not None and len(made.changes) > limit:
+        yield f"  and {len(made.changes) - limit} more; `gatepost config diff` shows all."
 
 
 def _indented(changes: list[Any]) -> list[str]:

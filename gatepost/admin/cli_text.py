@@ -10,10 +10,15 @@ import time
 from collections.abc import Iterable, Iterator
 
 from gatepost.admin.operations.explanation import Section
-from gatepost.records.printable import printable
 
 WIDTH = 80
-shown = printable
+
+
+def shown(text: str) -> str:
+    """Make what a stranger wrote fit for a terminal."""
+    from gatepost.records.printable import printable
+
+    return printable(text)
 
 
 def moment(seconds: float) -> str:

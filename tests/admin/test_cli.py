@@ -121,3 +121,7 @@ def test_output_that_nobody_reads_is_no_error(configured: Terminal) -> None:
 
 def test_a_pipe_gets_no_colours(configured: Terminal) -> None:
     assert "\x1b" not in _process("--state", str(configured.state), "config", "log").stdout
+
+
+def test_the_version_is_printed(gatepost: Terminal) -> None:
+    assert gatepost("--version").out.startswith("gatepost 0.")

@@ -133,3 +133,10 @@ def test_a_document_may_come_from_standard_input(gatepost: Terminal, monkeypatch
 def test_the_diff_as_text_is_a_unified_diff(configured: Terminal) -> None:
     configured("config", "set", "gateway.hostname", "mx2.example.com")
     assert '+hostname = "mx2.example.com"' in configured("config", "diff", "--text").out
+
+
+def test_an_import_repeats_only_so_many_changes(configured: Terminal, tmp_path: Path) -> None:
+    routes = "".join(f'"d{number}.example" = ["10.0.0.5"]\n' for number in range(150))
+    told = configured("config", "import", _write(tmp_path, PARTNER + routes)).out
+    assert "  and 50 more; `gatepost config diff` shows all." in told
+    assert 'routes."d149.example"' in configured("config", "diff").out

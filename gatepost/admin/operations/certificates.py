@@ -9,6 +9,7 @@ import msgspec
 from gatepost.admin.operations import configuration
 from gatepost.admin.operations.configuration import Pending
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.operations.stores import load
 from gatepost.config.checks.certificates import certificates_in_use
 from gatepost.config.model import Certificate, Config
 from gatepost.config.paths import did_you_mean
@@ -54,13 +55,13 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
 
 def listing(operator: Operator, *, committed: bool = False) -> list[Installed | Unreadable]:
     """Return the certificates of the draft."""
-    config = configuration.load(operator, draft=not committed).config
+    config = load(operator, draft=not committed).config
     return [_entry(config, name) for name in config.certificates]
 
 
 def show(operator: Operator, name: str) -> Installed:
     """Return one certificate of the draft with its chain and its PEM."""
-    config = configuration.load(operator, draft=True).config
+    config = load(operator, draft=True).config
     found = _installed(config, name, _known(config, name))
     return msgspec.structs.replace(found, certificate=config.certificates[name].certificate)
 
@@ -100,7 +101,7 @@ def make_self_signed(
 
 def request(operator: Operator, name: str, subject: Subject | None = None) -> str:
     """Return a signing request (PEM) for the key under a name; without a subject, for the names of its certificate."""
-    config = configuration.load(operator, draft=True).config
+    config = load(operator, draft=True).config
     entry = _known(config, name)
     if subject is None or not subject.names:
         held = describe(load_chain(entry.certificate)[0])

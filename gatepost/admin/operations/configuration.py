@@ -7,30 +7,22 @@ the new configuration in the same step; without a service it is built here and s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import msgspec
 
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.operations.stores import base, opened
 from gatepost.config.check import check
 from gatepost.config.diff import Change, differences, unified
 from gatepost.config.model import Config
 from gatepost.config.problems import ConfigErrors, Problem, errors, warnings
 from gatepost.config.store import ConfigStore, Draft, Revision, RevisionInfo
-from gatepost.errors import GatepostError, StateError
+from gatepost.errors import GatepostError
 
 NOTHING_TO_COMMIT = "There is no data to commit."
 COMMIT_TIMEOUT = 600.0
 """Seconds for a commit: a table of 100,000 rows is built in every worker."""
-
-
-class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration to answer questions by."""
-
-    config: Config
-    label: str
-    """`revision 4`, `the draft on revision 4`"""
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,37 +47,11 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[Problem] = []
 
 
-@contextmanager
-def opened(operator: Operator, *, writes: bool = False) -> Iterator[ConfigStore]:
-    """Open the store for one verb; only a verb that writes makes one where there is none."""
-    if writes:
-        operator.prepare()
-    else:
-        operator.require()
-        if not operator.config_db.exists():
-            raise StateError(f"nothing is configured in {operator.state} yet; `gatepost config import FILE` begins")
-    store = ConfigStore.open(operator.state)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def load(operator: Operator, *, draft: bool = False) -> Loaded:
-    """Return the committed configuration, or the draft."""
-    with opened(operator) as store:
-        if draft:
-            pending = store.draft()
-            return Loaded(config=pending.config, label=f"the draft on revision {pending.base}")
-        revision = _committed(store)
-        return Loaded(config=revision.config, label=f"revision {revision.number}")
-
-
 def replace(operator: Operator, config: Config, *, force: bool = False) -> Pending:
     """Put another document in the draft's place; refused while the draft holds changes of its own, unless forced."""
     with opened(operator, writes=True) as store:
         draft = store.draft()
-        if draft.changed and not force and _loses(draft.config, _base(store), config):
+        if draft.changed and not force and _loses(draft.config, base(store), config):
             raise GatepostError(
                 "the draft has changes that are not committed, and an import replaces it: commit or clear them first, "
                 "or import with --force"
@@ -109,7 +75,7 @@ def pending(operator: Operator) -> Pending:
 def difference_text(operator: Operator) -> str:
     """Return what the draft would change as a unified diff, keys masked."""
     with opened(operator) as store:
-        return unified(_base(store), store.draft().config)
+        return unified(base(store), store.draft().config)
 
 
 def commit(operator: Operator, comment: str) -> Committed:
@@ -131,7 +97,7 @@ def clear(operator: Operator) -> list[Change]:
     """Give the draft up; returns what is lost."""
     with opened(operator) as store:
         draft = store.draft()
-        lost = differences(_base(store), draft.config)
+        lost = differences(base(store), draft.config)
         store.clear_draft(draft.tag)
         return lost
 
@@ -166,7 +132,7 @@ def _commit(operator: Operator, store: ConfigStore, draft: Draft, comment: str) 
 
 
 def _pending(store: ConfigStore, draft: Draft) -> Pending:
-    changes = differences(_base(store), draft.config)
+    changes = differences(base(store), draft.config)
     return Pending(tag=draft.tag, base=draft.base, changes=changes, problems=check(draft.config))
 
 
@@ -182,15 +148,3 @@ def _loses(draft: Config, base: Config, wanted: Config) -> bool:
     ]
     replaced = [msgspec.structs.replace(one, certificates=kept) for one, kept in zip((draft, base), rest, strict=True)]
     return draft != wanted and replaced[0] != replaced[1]
-
-
-def _base(store: ConfigStore) -> Config:
-    latest = store.committed()
-    return latest.config if latest else Config()
-
-
-def _committed(store: ConfigStore) -> Revision:
-    latest = store.committed()
-    if latest is None:
-        raise GatepostError("nothing is committed yet: `gatepost config commit -m TEXT` commits the draft, --draft shows it")
-    return latest

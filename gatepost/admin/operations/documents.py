@@ -12,6 +12,7 @@ import tomli_w
 from gatepost.admin.operations import configuration
 from gatepost.admin.operations.configuration import Pending
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.operations.stores import load
 from gatepost.config.edit import delete_path, get_path, set_path
 from gatepost.config.exchange import Examined, examine
 from gatepost.config.model import Config
@@ -53,12 +54,12 @@ def import_file(operator: Operator, name: str, *, force: bool = False) -> Pendin
 
 def export(operator: Operator, *, with_keys: bool = False, draft: bool = False) -> str:
     """Return the committed document, or the draft, as TOML; private keys only when asked for."""
-    return dumps(configuration.load(operator, draft=draft).config, with_keys=with_keys)
+    return dumps(load(operator, draft=draft).config, with_keys=with_keys)
 
 
 def get_field(operator: Operator, path: str, *, committed: bool = False) -> Any:
     """Return one field or table of the draft; None for a field that inherits."""
-    return get_path(configuration.load(operator, draft=not committed).config, path)
+    return get_path(load(operator, draft=not committed).config, path)
 
 
 def set_field(operator: Operator, path: str, value: str) -> Pending:

@@ -5,18 +5,19 @@ Decides nothing itself: it asks the tables, and words what their verdicts mean o
 
 from __future__ import annotations
 
-from gatepost.admin.operations import configuration, profiles
-from gatepost.admin.operations.explanation import Inbound, Match, Section, listed, settings
+from gatepost.admin.operations import profiles
+from gatepost.admin.operations.explanation import Inbound, Section, listed, settings
+from gatepost.admin.operations.hat_rows import also, rows
 from gatepost.admin.operations.hosts import Facts, facts
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.operations.stores import load
 from gatepost.admin.operations.tables import listener_of, read_path, readable
-from gatepost.config.entries import Network, parse_sender
 from gatepost.config.model import Config, Listener
 from gatepost.policy import access
 from gatepost.policy.access import HostAccessTable
 from gatepost.policy.addresses import AddressMatcher
 from gatepost.policy.recipients import RecipientTable
-from gatepost.policy.verdict import AccessVerdict, Policy
+from gatepost.policy.verdict import Policy
 
 FIELDS = (
     "tls",
@@ -57,7 +58,7 @@ def inbound(
     draft: bool = False,
 ) -> Inbound:
     """Explain what a host gets; with a sender and a recipient, also what their MAIL and RCPT are answered."""
-    loaded = configuration.load(operator, draft=draft)
+    loaded = load(operator, draft=draft)
     listener_name, chosen = listener_of(loaded.config, listener)
     with readable():
         table = HostAccessTable.build(chosen)
@@ -67,11 +68,10 @@ def inbound(
         policy = verdict.policy
         sections = [
             Section("Connection", [_where(listener_name, chosen, known, loaded.label), known.origin]),
-            Section("Sender group", [f"{verdict.reason}.", *_also(matches)]),
+            Section("Sender group", [f"{verdict.reason}.", *also(matches)]),
             Section("Behaviour", [_BEHAVIORS[policy.behavior]]),
+            *_admitted(loaded.config, chosen, policy, sender, recipient),
         ]
-        if policy.behavior in ("accept", "relay"):
-            sections += _admitted(loaded.config, chosen, policy, sender, recipient)
     return Inbound(
         configuration=loaded.label,
         sections=sections,
@@ -89,47 +89,6 @@ def inbound(
     )
 
 
-def rows(table: HostAccessTable, known: Facts, verdict: AccessVerdict) -> list[Match]:
-    """List every row that speaks of the host, and why those that do not decide do not."""
-    made: list[Match] = []
-    decided = False
-    for row in table.all_matches(known.host, known.listed):
-        decides = not decided and (row.group, row.entry) == (verdict.group, verdict.entry)
-        remark = "" if decides else _remark(row, verdict, decided)
-        decided = decided or decides
-        made.append(Match(group=row.group, entry=row.entry, policy=row.policy.name, decides=decides, remark=remark))
-    return made
-
-
-def _remark(row: AccessVerdict, verdict: AccessVerdict, decided: bool) -> str:
-    if not decided:
-        return "its policy says CONTINUE, so the table is read on"
-    if row.group == verdict.group:
-        return "in the same group"
-    if _is_broader(verdict.entry, row.entry):
-        return f"never reached: the broader {verdict.entry} stands above it"
-    return "stands below the row that decides"
-
-
-def _is_broader(above: str, below: str) -> bool:
-    try:
-        outer, inner = parse_sender(above), parse_sender(below)
-    except ValueError:
-        return False  # the ALL row
-    if not isinstance(outer, Network) or not isinstance(inner, Network) or outer.version != inner.version:
-        return False
-    wider = outer.last - outer.first > inner.last - inner.first
-    return wider and outer.first <= inner.first and inner.last <= outer.last
-
-
-def _also(matches: list[Match]) -> list[str]:
-    return [
-        f"{row.entry} of sender group {row.group} (policy {row.policy}) would match too: {row.remark}."
-        for row in matches
-        if not row.decides and row.group
-    ]
-
-
 def _where(name: str, listener: Listener, known: Facts, label: str) -> str:
     host = known.host
     who = f"{host.address} ({host.name})" if host.name else host.address
@@ -138,6 +97,8 @@ def _where(name: str, listener: Listener, known: Facts, label: str) -> str:
 
 
 def _admitted(config: Config, listener: Listener, policy: Policy, sender: str | None, recipient: str) -> list[Section]:
+    if policy.behavior not in ("accept", "relay"):
+        return []
     sections = [Section("TLS", _tls(config, policy))]
     if policy.tls != "no":
         sections.append(Section("Ciphers", profiles.inbound(config, policy.tls_profile, listener.certificates)))

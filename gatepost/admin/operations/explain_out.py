@@ -5,10 +5,11 @@ Opens no connection and asks no DNS: which host it comes to is for `gatepost tls
 
 from __future__ import annotations
 
-from gatepost.admin.operations import configuration, profiles
+from gatepost.admin.operations import profiles
 from gatepost.admin.operations.explanation import Outbound, Section, settings
 from gatepost.admin.operations.hosts import read_name
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.operations.stores import load
 from gatepost.admin.operations.tables import readable
 from gatepost.config.entries import SMTP_PORT, RouteHost
 from gatepost.config.model import Config, bounce_profile
@@ -42,7 +43,7 @@ HOST = "the next hop's name"
 
 def outbound(operator: Operator, domain: str, *, draft: bool = False) -> Outbound:
     """Explain how mail to a domain (or to an address in it) is delivered."""
-    loaded = configuration.load(operator, draft=draft)
+    loaded = load(operator, draft=draft)
     config, name = loaded.config, _domain(domain)
     with readable():
         destination = DestinationTable(config.destinations, config.default_destination).find(name)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
-from gatepost.admin.operations import configuration
-from gatepost.admin.operations.explain_in import mail_sentences, rows
+from gatepost.admin.operations.explain_in import mail_sentences
 from gatepost.admin.operations.explain_out import retry_sentence, route_sentences, tls_sentences
 from gatepost.admin.operations.explanation import Section
+from gatepost.admin.operations.hat_rows import rows
 from gatepost.admin.operations.hosts import facts
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.operations.stores import load
 from gatepost.admin.operations.tables import listener_of, read_path, readable
 from gatepost.config.model import UNLIMITED, Config, Listener
 from gatepost.policy import access
@@ -45,7 +46,7 @@ def trace(
     draft: bool = True,
 ) -> Trace:
     """Follow one message; by default under the draft, for `trace` is there to try a change before it is committed."""
-    loaded = configuration.load(operator, draft=draft)
+    loaded = load(operator, draft=draft)
     listener_name, chosen = listener_of(loaded.config, listener)
     with readable():
         table = HostAccessTable.build(chosen)

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from gatepost.admin import try_message
-from gatepost.admin.operations import configuration
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.operations.stores import load
 from gatepost.admin.operations.tables import listener_of
 from gatepost.admin.try_message import Sent
 from gatepost.admin.try_plan import Plan, make_plan
@@ -46,7 +46,7 @@ def attempt(
     clear: bool = False,
 ) -> Trial:
     """Send one message and follow it; `tell` gets each line of the dialogue as it happens."""
-    config = configuration.load(operator).config
+    config = load(operator).config
     name, chosen = listener_of(config, listener)
     plan = make_plan(config, name, chosen, sender=sender, recipient=recipient, size=size, clear=clear)
     dialogue: list[str] = []

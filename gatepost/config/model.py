@@ -127,7 +127,7 @@ class DefaultPolicy(_Document, frozen=True, kw_only=True):
     tls_profile: str = "inbound"
     tls_mandatory_senders: str = ""
     tls_peer_names: list[str] = []
-    max_messages_per_connection: int = 1000
+    max_messages_per_connection: int = 10_000
     max_recipients_per_message: int = 1000
     max_message_size: Size = "100M"
     max_connections_per_host: int = 1000

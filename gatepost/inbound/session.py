@@ -185,7 +185,7 @@ class Session:
                     self._wire.write(engine.data_to_send())
                     await self._start_tls(verdict)
                 case events.Refused():
-                    self._refused_for_tls |= event.reply == reply.MUST_STARTTLS
+                    self._refused_for_tls |= event.reply == reply.STARTTLS_FIRST
                     self._journal.info(maillog.command_refused(self._icid, event.command, str(event.reply)))
                 case events.Quit():
                     pass

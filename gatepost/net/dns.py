@@ -208,6 +208,16 @@ def to_name(text: str) -> dns.name.Name:
     raise NxDomain(f"{text[:80]!r} is not a domain name")
 
 
+def ascii_domain(text: str) -> str:
+    """Return a domain in lower case with its U-labels as A-labels: the form in which domains are compared."""
+    if text.isascii():
+        return text.lower()
+    try:
+        return host_name(to_name(text)) or text.lower()
+    except NxDomain:
+        return text.lower()
+
+
 def _encode_label(label: str) -> bytes:
     return label.encode("ascii") if label.isascii() else dns.name.IDNA_2008_UTS_46.encode(label)
 

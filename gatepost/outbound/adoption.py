@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from gatepost.outbound.parcel import domain_of
 from gatepost.spool.entries import QueueEntry
 from gatepost.spool.message import Content, Envelope, Message, Progress, RecipientState, Status
 from gatepost.spool.store import Spool
@@ -53,8 +54,9 @@ def _states(envelope: Envelope, entry: QueueEntry) -> tuple[RecipientState, ...]
     """The states as they were; what was never tried is due at once, for only whole messages are taken up as fresh."""
     known = {state.rid: state for state in entry.states}
     return tuple(
-        known.get(rid) or RecipientState(rid=rid, status=Status.DEFERRED, due=envelope.received)
-        for rid in range(len(envelope.recipients))
+        known.get(rid)
+        or RecipientState(rid=rid, status=Status.DEFERRED, destination=domain_of(address), due=envelope.received)
+        for rid, address in enumerate(envelope.recipients)
     )
 
 

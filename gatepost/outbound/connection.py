@@ -195,9 +195,11 @@ class Connection:
 
     async def close(self) -> None:
         """End the connection in order and keep its record."""
-        if self._dialogue is not None:
-            await self._dialogue.quit()
-        self.drop()
+        try:
+            if self._dialogue is not None:
+                await self._dialogue.quit()
+        finally:
+            self.drop()
 
     def drop(self) -> None:
         """End the connection at once and keep its record; harmless after `close`."""

@@ -63,6 +63,8 @@ class Delivery:
         self._queue = queue
         self._snapshot = shared.snapshot()
         self._destination = self._snapshot.destinations.find(queue.domain)
+        self.connected = False
+        """Whether mail may be under way: an open connection."""
         self._carried: Job | None = None
         """A job that this host did not take and the next one may."""
 
@@ -120,6 +122,7 @@ class Delivery:
         """Carry messages over an open connection, one after another."""
         queue = self._queue
         queue.connected()
+        self.connected = True
         try:
             while (job := await self._next_job(connection)) is not None:
                 end = await self._carry(connection, job, hosts_left=hosts_left)
@@ -131,6 +134,7 @@ class Delivery:
             raise
         finally:
             queue.ready -= 1
+            self.connected = False
             await connection.close()
 
     async def _next_job(self, connection: Connection) -> Job | None:

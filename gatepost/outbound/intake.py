@@ -134,10 +134,10 @@ class Intake:
 
     async def _take_due(self, mid: int, rows: Sequence[RecipientDue]) -> None:
         """Take up the due recipients of one message."""
-        if self._settlement.is_under_way(mid):
-            self._look_again = 0.0  # this row may be out of date, or not: see next time
-            return
         entry = await self._shared.spool.entry(mid)
+        if self._settlement.is_under_way(mid):
+            self._look_again = 0.0  # what was read may be older than what we did since: look again next time
+            return
         if entry is None:
             return
         waiting = {state.rid: state for state in entry.states if state.status is Status.DEFERRED}

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from gatepost.net.dns import ascii_domain
 from gatepost.spool.message import Content, Envelope
 
+MAX_RECIPIENTS = 100
+"""Of one transaction: what every server must take (RFC 5321 4.5.3.1.8)."""
 Verdict = Literal["", "bounce", "delete"]
 
 
@@ -54,17 +57,26 @@ class Job:
 
 
 def domain_of(address: str) -> str:
-    """Return the destination of a forward-path: its domain in lower case, empty for a bare local part."""
-    # The last character tells a quoted local part without a domain, `"a@b"`, from one with.
-    return "" if address.endswith('"') else address.rpartition("@")[2].lower() if "@" in address else ""
+    """Return the destination of a forward-path: its domain in lower case, empty for a bare local part.
+
+    U-labels are compared as A-labels: who writes a partner's domain in another alphabet must not get another TLS setting.
+    """
+    local_part, _, domain = address.rpartition("@")
+    if not local_part or domain.endswith('"'):  # the @ of `"a@b"` is no separator
+        return ""
+    return domain.lower() if domain.isascii() else ascii_domain(domain)
 
 
 def split(parcel: Parcel, rids: Iterable[int], attempts: dict[int, int] | None = None) -> list[Job]:
-    """Make one job for each destination among the recipients."""
+    """Make jobs of the recipients, by destination."""
     recipients = parcel.envelope.recipients
     if len(recipients) == 1:
         return [Job(parcel, domain_of(recipients[0]), (0,), attempts)]
     by_domain: dict[str, list[int]] = {}
     for rid in rids:
         by_domain.setdefault(domain_of(recipients[rid]), []).append(rid)
-    return [Job(parcel, domain, tuple(group), attempts) for domain, group in by_domain.items()]
+    return [
+        Job(parcel, domain, tuple(group[start : start + MAX_RECIPIENTS]), attempts)
+        for domain, group in by_domain.items()
+        for start in range(0, len(group), MAX_RECIPIENTS)
+    ]

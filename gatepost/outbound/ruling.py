@@ -17,6 +17,8 @@ from gatepost.policy.failure import Cost
 from gatepost.spool import retry
 from gatepost.spool.message import Envelope, RecipientState, Status
 
+MAX_DETAIL = 1000
+"""Characters kept of what a peer said; a million deferred recipients must not make a spool of essays."""
 BY_OPERATOR = Cost(scope="recipient", action="bounce", status="5.0.0", diagnostic="bounced by the administrator")
 
 # The model's words where they are known (asyncos.md 8.2), those of RFC 3463 elsewhere; without the class.
@@ -68,7 +70,8 @@ def profile_name(envelope: Envelope, destination: Destination) -> str:
 
 def delivered(rid: int, outcome: Delivered, attempts: int) -> Ruling:
     """Return the ruling that nothing can change: the next hop has the message."""
-    state = RecipientState(rid=rid, status=Status.DELIVERED, attempts=attempts + 1, detail=str(outcome.reply))
+    detail = str(outcome.reply)[:MAX_DETAIL]
+    state = RecipientState(rid=rid, status=Status.DELIVERED, attempts=attempts + 1, detail=detail)
     return Ruling(state=state, outcome=outcome)
 
 
@@ -120,5 +123,6 @@ def _overruled(outcome: Outcome, verdict: Verdict) -> Outcome:
 
 
 def _ruling(rid: int, domain: str, status: Status, due: float, attempts: int, detail: str, outcome: Outcome) -> Ruling:
+    detail = detail[:MAX_DETAIL]
     state = RecipientState(rid=rid, status=status, destination=domain, due=due, attempts=attempts, detail=detail)
     return Ruling(state=state, outcome=outcome)

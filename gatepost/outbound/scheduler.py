@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 
 from gatepost.errors import SpoolSick
@@ -79,7 +79,7 @@ class Scheduler:
         self._router = Router(resolver, mx_port)
         self._queues: dict[str, DestinationQueue] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Delivery] = {}
         self._suspended = False
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -109,6 +109,9 @@ class Scheduler:
         self._dismiss()
         if self._tasks is None:
             return
+        for task, delivery in self._running.items():
+            if not delivery.connected:
+                task.cancel()  # it only looks for a host
         try:
             async with asyncio.timeout(grace):
                 await self._stopped.wait()
@@ -147,7 +150,7 @@ class Scheduler:
         self._shared.journal.warning(maillog.clock_jumped(jump))
         self._intake.look_from_the_beginning()
         if jump < 0 and self._tasks is not None:
-            self._spawn(self._pull_retries())
+            self._tasks.create_task(self._pull_retries())
 
     async def _pull_retries(self) -> None:
         try:
@@ -198,15 +201,12 @@ class Scheduler:
         limit = self._shared.snapshot().destinations.find(queue.domain).max_connections
         if queue.wants_connection(limit, standstill=standstill):
             queue.connections += 1
-            self._spawn(self._serve(queue, limit))
+            delivery = Delivery(self._shared, self, self._router, self._settlement, queue)
+            task = self._tasks.create_task(self._serve(delivery, queue, limit))
+            self._running[task] = delivery
+            task.add_done_callback(self._running.pop)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        assert self._tasks is not None
-        task = self._tasks.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def _serve(self, queue: DestinationQueue, limit: int) -> None:
+    async def _serve(self, delivery: Delivery, queue: DestinationQueue, limit: int) -> None:
         """Run one delivery; whatever goes wrong in it stays in it."""
         key = f"destination/{queue.domain}"
         try:
@@ -214,11 +214,12 @@ class Scheduler:
                 queue.rest_until = time.monotonic() + CROWDED
                 return
             try:
-                await Delivery(self._shared, self, self._router, self._settlement, queue).run()
+                await delivery.run()
             finally:
                 self._shared.leases.give_back(key)
         except Exception as bug:
-            self._shared.journal.critical(maillog.internal_error(f"delivery to {queue.domain}", _trace(bug)))
+            if not isinstance(bug, SpoolSick):  # of a sick spool the worker takes care
+                self._shared.journal.critical(maillog.internal_error(f"delivery to {queue.domain}", _trace(bug)))
             queue.rest_until = time.monotonic() + BACK_OFF  # or it would happen again, at once and for ever
         finally:
             queue.connections -= 1

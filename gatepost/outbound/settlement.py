@@ -60,11 +60,11 @@ class Settlement:
         now = time.time()
         verdict = parcel.verdict
         rulings = [self._rule(parcel, rid, outcome, attempts, now) for rid, outcome in outcomes.items()]
-        for ruling in rulings:
-            if ruling.state.status.is_final:
-                parcel.open.discard(ruling.state.rid)
         reports = self._reports(parcel, rulings, carrier, now)
         bounce = await self._notification(parcel, reports, now) if reports else None
+        # No await from here to the spool: of two jobs that end at the same time, the one that finds nothing left open must
+        # also be the later one on the disk.
+        parcel.open.difference_update(ruling.state.rid for ruling in rulings if ruling.state.status.is_final)
         finished = not parcel.open
         tell.outcomes(self._shared, parcel.envelope, rulings, carrier, now, finished=finished)
         states = tuple(ruling.state for ruling in rulings)

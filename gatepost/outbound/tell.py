@@ -17,7 +17,7 @@ def outcomes(
     shared: Shared, envelope: Envelope, rulings: Sequence[Ruling], carrier: Carrier, now: float, *, finished: bool
 ) -> None:
     """Tell where the recipients of one job stand now."""
-    if len(rulings) == 1 or len({id(ruling.outcome) for ruling in rulings}) == 1:
+    if len(rulings) == 1:
         _group(shared, envelope, rulings, carrier)
     else:
         for same in _by_outcome(rulings):

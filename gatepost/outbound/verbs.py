@@ -16,6 +16,7 @@ from gatepost.outbound.queue import DestinationQueue
 from gatepost.outbound.ruling import BY_OPERATOR
 from gatepost.outbound.settlement import Settlement
 from gatepost.outbound.shared import Shared
+from gatepost.spool.entries import QueueEntry
 from gatepost.spool.message import Progress, RecipientState, Status
 
 
@@ -29,9 +30,8 @@ class Verbs:
 
     async def end(self, mid: int, verdict: Verdict, queues: Iterable[DestinationQueue]) -> int:
         """Bounce or delete what is not final of a message; return for how many recipients that was decided."""
-        await self._settlement.fence()
-        entry = await self._shared.spool.entry(mid)
-        if entry is None or self._settlement.is_under_way(mid):
+        entry = await self._entry(mid)
+        if entry is None:
             return 0
         # No await from here to the claim: whoever takes the message in hand next finds it claimed.
         parcel = self._intake.take_up(entry.envelope, entry.states)
@@ -46,6 +46,14 @@ class Verbs:
         elif not parcel.claimed:
             self._intake.release(parcel)
         return decided
+
+    async def _entry(self, mid: int) -> QueueEntry | None:
+        """Return a message as it stands, with all that was settled of it."""
+        while True:
+            await self._settlement.fence()
+            entry = await self._shared.spool.entry(mid)
+            if entry is None or not self._settlement.is_under_way(mid):
+                return entry
 
     def _under_delivery(self, parcel: Parcel, queues: Iterable[DestinationQueue]) -> set[int]:
         """Return the recipients that a delivery has in its hands, and take those away from the queues that only wait."""

@@ -11,8 +11,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import uvloop
@@ -20,7 +21,7 @@ import uvloop
 from gatepost import __version__
 from gatepost.config.model import Config
 from gatepost.config.state import last_good
-from gatepost.config.store import ConfigStore
+from gatepost.config.store import ConfigStore, Revision
 from gatepost.errors import ControlError, GatepostError, StateError
 from gatepost.records import exposition, maillog, metrics
 from gatepost.records.journal import Journal
@@ -36,6 +37,8 @@ from gatepost.snapshot import Snapshot
 GRACE = 35.0
 """Seconds for workers to end by themselves; a little more than they give their sessions."""
 ALL_WORKERS = {"suspend_delivery", "resume_delivery", "suspend_listener", "resume_listener", "reopen_logs"}
+Build = Callable[[Config, int], None]
+Taken = TypeVar("Taken", Revision, Revision | None)
 COUNTED = {"deliver_now", "bounce", "delete"}
 
 
@@ -70,6 +73,7 @@ class Master:
             os.chmod(self._state / "control.sock", 0o600)
             tasks.create_task(self._watch())
             tasks.create_task(self._announce())
+            tasks.create_task(self._catch_up())
             exposition = exporter.start(self._config.gateway.metrics_address, self._metrics_text)
             await self._stopping.wait()
             self._tell("stopping; transactions under way may finish")
@@ -153,6 +157,31 @@ class Master:
 
     async def _commit(self, tag: str, author: str, comment: str) -> dict[str, Any]:
         """Build and bind everything for the draft, store the revision, then hand it to every worker."""
+
+        def store(configs: ConfigStore, build: Build) -> Revision:
+            return configs.commit(tag, author=author, comment=comment, build=build)
+
+        revision = await self._take(store)
+        self._journal.info(maillog.configuration_committed(revision.number, author, comment))
+        return {"revision": revision.number, "time": revision.time}
+
+    async def _catch_up(self) -> None:
+        """Take what the command line committed by itself after we had read and before it could ask us."""
+
+        def read(configs: ConfigStore, build: Build) -> Revision | None:
+            revision = configs.committed()
+            if revision is None or revision.number <= self._revision:
+                return None
+            build(revision.config, revision.number)
+            return revision
+
+        try:
+            await self._take(read)
+        except GatepostError as fault:
+            self._tell(f"the latest revision is not in force: {fault}")
+
+    async def _take(self, step: Callable[[ConfigStore, Build], Taken]) -> Taken:
+        """Put in force the revision that `step` returns, after it had everything built; nothing changes when it raises."""
         async with self._committing:
             fresh: dict[sockets.Place, Any] = {}
 
@@ -161,22 +190,22 @@ class Master:
                 fresh.update(self._sockets.prepare(config))
 
             try:
-                revision = await asyncio.to_thread(self._store_commit, tag, author, comment, build)
+                revision = await asyncio.to_thread(self._with_store, step, build)
             except Exception:
                 sockets.discard(fresh)
                 raise
-            self._config, self._revision = revision.config, revision.number
-            self._sockets.adopt(fresh, revision.config)
-            self._journal.info(maillog.configuration_committed(revision.number, author, comment))
-            await asyncio.gather(*(self._configure(child) for child in self._children), return_exceptions=True)
-            return {"revision": revision.number, "time": revision.time}
+            if revision is not None:
+                self._config, self._revision = revision.config, revision.number
+                self._sockets.adopt(fresh, revision.config)
+                await asyncio.gather(*(self._configure(child) for child in self._children), return_exceptions=True)
+            return revision
 
-    def _store_commit(self, tag: str, author: str, comment: str, build: Any) -> Any:
-        store = ConfigStore.open(self._state)
+    def _with_store(self, step: Callable[[ConfigStore, Build], Taken], build: Build) -> Taken:
+        configs = ConfigStore.open(self._state)
         try:
-            return store.commit(tag, author=author, comment=comment, build=build)
+            return step(configs, build)
         finally:
-            store.close()
+            configs.close()
 
     async def _configure(self, child: Child) -> None:
         if child.up:

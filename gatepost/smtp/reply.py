@@ -136,7 +136,6 @@ TOO_MANY_HOPS = Reply(554, "Too many hops")
 
 # --- policy refuses --------------------------------------------------------------------------------------------------
 
-MUST_STARTTLS = STARTTLS_FIRST
 SENDER_STARTTLS_FIRST = Reply(530, "#5.7.0 This sender must issue a STARTTLS command first")
 DOMAIN_REQUIRED = Reply(553, "#5.1.7 sender address needs a domain")
 ADDRESS_REJECTED = Reply(550, "#5.1.0 Address rejected.")

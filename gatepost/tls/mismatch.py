@@ -28,10 +28,10 @@ def explain_mismatch(offer: Offer, allowance: Offer, keys: Collection[str], prof
         return f"peer sent a ClientHello in SSLv2 framing; {ours} allows {listed(_ascending(allowance.versions))}"
     version = common_version(offer, allowance)
     if not version:
-        # With one version below TLS 1.3 the client named its highest only (RFC 5246 E.1).
-        how = "at most" if len(offer.versions) == 1 and offer.versions[0] != _TLS13 else "only"
+        # With one version below TLS 1.3 the client named its highest only, and would take older ones (RFC 5246 E.1).
+        older = " or older" if len(offer.versions) == 1 and offer.versions[0] in ("TLSv1.1", "TLSv1.2") else ""
         offered = listed(_ascending(offer.versions))
-        return f"peer offers {how} {offered}; {ours} allows {listed(_ascending(allowance.versions))}"
+        return f"peer offers only {offered}{older}; {ours} allows {listed(_ascending(allowance.versions))}"
     return _suites(offer, allowance, version, keys, ours)
 
 

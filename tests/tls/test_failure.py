@@ -25,7 +25,7 @@ KEYS = {"EC": "EC P-256", "RSA": "RSA 2048"}
         (
             Terms(),
             Terms(methods=("TLSv1.0", "TLSv1.1"), **OLD),
-            "peer offers at most TLSv1.1; profile inbound allows TLSv1.2, TLSv1.3",
+            "peer offers only TLSv1.1 or older; profile inbound allows TLSv1.2, TLSv1.3",
         ),
         (
             Terms(methods=("TLSv1.0",), **OLD),
@@ -180,7 +180,7 @@ ALLOWED = Offer(
         (
             Offer(versions=("SSLv3",), suites=("TLS_RSA_WITH_RC4_128_SHA",)),
             ("RSA",),
-            "peer offers at most SSLv3; our side allows TLSv1.2, TLSv1.3",
+            "peer offers only SSLv3; our side allows TLSv1.2, TLSv1.3",
         ),
         (
             Offer(versions=("TLSv1.2",), suites=("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",), groups=("X25519",)),

@@ -92,12 +92,12 @@ class Intake:
 
     async def look(self) -> None:
         """Take up what was never tried and what has come due, as far as there is room."""
-        if self._settlement.is_behind:
-            await self._settlement.fence()  # what the spool is about to say must not be older than what we did
-        await self._look_for_fresh()
-        await self._look_for_due()
+        await self._settlement.catch_up()
+        with self._settlement.fence.reading() as mark:
+            await self._look_for_fresh(mark)
+            await self._look_for_due(mark)
 
-    async def _look_for_fresh(self) -> None:
+    async def _look_for_fresh(self, mark: int) -> None:
         while self._fresh_after is not None and self.has_room:
             after, left_behind = self._fresh_after, self._left_behind
             entries = await self._shared.spool.fresh(after, BATCH)
@@ -105,7 +105,7 @@ class Intake:
                 continue  # something further down was left behind meanwhile
             for entry in entries:
                 mid = entry.envelope.mid
-                if mid in self.parcels or self._settlement.is_under_way(mid):
+                if mid in self.parcels or self._settlement.fence.is_newer(mid, mark):
                     continue
                 parcel = self.take_up(entry.envelope, entry.states)
                 tried = {state.rid for state in entry.states}
@@ -115,13 +115,13 @@ class Intake:
             elif left_behind == self._left_behind:
                 self._fresh_after = None
 
-    async def _look_for_due(self) -> None:
+    async def _look_for_due(self, mark: int) -> None:
         if time.monotonic() >= self._look_again:
             self.look_from_the_beginning()
         while self.has_room:
             rows = await self._shared.spool.due(time.time(), BATCH, self._cursor)
             for mid, group in groupby(sorted(rows, key=lambda row: row.mid), key=lambda row: row.mid):
-                await self._take_due(mid, list(group))
+                await self._take_due(mid, list(group), mark)
             if rows:
                 self._cursor = (rows[-1].due, rows[-1].mid, rows[-1].rid)
             if len(rows) < BATCH:
@@ -132,10 +132,10 @@ class Intake:
         self._cursor = FIRST
         self._look_again = time.monotonic() + LOOK_AGAIN
 
-    async def _take_due(self, mid: int, rows: Sequence[RecipientDue]) -> None:
+    async def _take_due(self, mid: int, rows: Sequence[RecipientDue], mark: int) -> None:
         """Take up the due recipients of one message."""
         entry = await self._shared.spool.entry(mid)
-        if self._settlement.is_under_way(mid):
+        if self._settlement.fence.is_newer(mid, mark):
             self._look_again = 0.0  # what was read may be older than what we did since: look again next time
             return
         if entry is None:

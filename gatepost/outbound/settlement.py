@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from gatepost.outbound import dsn, tell
+from gatepost.outbound.fence import Fence
 from gatepost.outbound.outcome import NOBODY, Carrier, Delivered, Outcome, Postponed
 from gatepost.outbound.parcel import Job, Parcel, domain_of
 from gatepost.outbound.ruling import Ruling, delivered, profile_name, rule
@@ -28,21 +29,15 @@ class Settlement:
         self._shared = shared
         self._enqueue = enqueue
         self._released = released
-        self._unfenced: set[int] = set()
-        self._fencing: set[int] = set()
+        self.fence = Fence()
 
-    def is_under_way(self, mid: int) -> bool:
-        """Return whether what the spool says of a message may be older than what was settled last."""
-        return mid in self._unfenced or mid in self._fencing
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether anything was settled that may not be durable yet."""
-        return bool(self._unfenced)
-
-    async def fence(self) -> None:
-        """Return when everything settled so far is durable."""
-        await self._wait_for(Progress(mid=0, states=(), finished=False))
+    async def catch_up(self) -> None:
+        """Return when everything settled so far is durable: what is read from the spool then is as new as that."""
+        number = self.fence.settled
+        if number > self.fence.durable:
+            # The spool writes in the order in which it is told: an entry of nothing, behind the rest.
+            await self._shared.spool.settle(Progress(mid=0, states=(), finished=False))
+            self.fence.note_durable(number)
 
     async def settle(
         self,
@@ -87,10 +82,10 @@ class Settlement:
         now = time.time()
         rulings = [self._rule(parcel, rid, postponed, job.attempts, now) for rid in job.rids]
         tell.outcomes(self._shared, parcel.envelope, rulings, NOBODY, now, finished=False)
+        self.fence.note(parcel.envelope.mid)
         self._shared.spool.settle_later(
             Progress(mid=parcel.envelope.mid, states=tuple(ruling.state for ruling in rulings), finished=False)
         )
-        self._unfenced.add(parcel.envelope.mid)
         self.forget(job)
 
     def forget(self, job: Job) -> None:
@@ -134,18 +129,12 @@ class Settlement:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     async def _write(self, progress: Progress) -> None:
-        if progress.bounce is None and len(self._unfenced) < UNFENCED:
+        number = self.fence.note(progress.mid)
+        if progress.bounce is None and number - self.fence.durable <= UNFENCED:
             self._shared.spool.settle_later(progress)
-            self._unfenced.add(progress.mid)
         else:
-            await self._wait_for(progress)
-
-    async def _wait_for(self, progress: Progress) -> None:
-        # The spool writes in the order in which it is told: when this one is durable, so are all before it.
-        before, self._unfenced = self._unfenced, set()
-        self._fencing |= before
-        await self._shared.spool.settle(progress)
-        self._fencing -= before
+            await self._shared.spool.settle(progress)
+            self.fence.note_durable(number)
 
 
 def _read_start(path: str) -> bytes:

@@ -50,10 +50,11 @@ class Verbs:
     async def _entry(self, mid: int) -> QueueEntry | None:
         """Return a message as it stands, with all that was settled of it."""
         while True:
-            await self._settlement.fence()
-            entry = await self._shared.spool.entry(mid)
-            if entry is None or not self._settlement.is_under_way(mid):
-                return entry
+            await self._settlement.catch_up()
+            with self._settlement.fence.reading() as mark:
+                entry = await self._shared.spool.entry(mid)
+                if entry is None or not self._settlement.fence.is_newer(mid, mark):
+                    return entry
 
     def _under_delivery(self, parcel: Parcel, queues: Iterable[DestinationQueue]) -> set[int]:
         """Return the recipients that a delivery has in its hands, and take those away from the queues that only wait."""
@@ -67,7 +68,7 @@ class Verbs:
 
     async def bring_forward(self, mid: int | None, destination: str | None) -> int:
         """Make deferred recipients due now, all, of one destination or of one message, and release what was held of it."""
-        await self._settlement.fence()
+        await self._settlement.catch_up()
         now = time.time()
         count = await self._shared.spool.reschedule(mid=mid, destination=destination, due=now)
         if mid is not None:

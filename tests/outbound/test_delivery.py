@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 async def states(out: Outbound, mid: int) -> dict[int, Status]:
-    await out.scheduler._settlement.fence()
+    await out.scheduler._settlement.catch_up()
     entry = await out.spool.entry(mid)
     return {state.rid: state.status for state in entry.states} if entry else {}
 
@@ -42,7 +42,7 @@ async def test_a_message_is_delivered_and_leaves_the_spool(tmp_path: Path, exten
         await out.finished(mid)
         assert [message.octets for message in peer.messages] == [BODY]
         assert len(peer.messages[0].rcpt) == 2
-        await out.scheduler._settlement.fence()
+        await out.scheduler._settlement.catch_up()
         assert out.spool.messages == 0
         assert not out.scheduler._intake.parcels
         assert out.scheduler._intake.octets == 0

@@ -95,7 +95,7 @@ async def test_a_bounce_never_bounces(tmp_path: Path, reverse_path: str) -> None
             await out.until_line("Double bounce: MID", "550")
             await out.finished(mid)
             assert len(out.lines("was generated for bounce of")) == bool(reverse_path)
-            await out.scheduler._settlement.fence()
+            await out.scheduler._settlement.catch_up()
             assert out.spool.messages == 0
 
 
@@ -204,7 +204,7 @@ async def test_the_rate_of_recipients_is_kept_and_costs_no_attempt(tmp_path: Pat
             for _ in range(8):
                 await out.send("ann@example.com")
             await out.until(lambda: len(out.lines("Message finished")) == 5 and len(out.lines("pending till")) == 3)
-            await out.scheduler._settlement.fence()
+            await out.scheduler._settlement.catch_up()
             rows = await out.spool.due(time.time() + 90_000, 10)
             assert [row.attempts for row in rows] == [0, 0, 0]
             assert [round(row.due - time.time(), -2) for row in rows] == [700, 1400, 2200]
@@ -225,7 +225,7 @@ async def test_a_dead_host_is_not_tried_for_each_message(tmp_path: Path, monkeyp
         late = await out.send("ann@example.com")
         await out.until_line(f"MID {late} to RID [0] pending till")
         assert len(out.lines("Connection Error")) == 1
-        await out.scheduler._settlement.fence()
+        await out.scheduler._settlement.catch_up()
         rows = await out.spool.due(time.time() + 100, 1000)
         assert sorted({row.attempts for row in rows}) == [0, 1]
         assert len(rows) == 201

@@ -97,7 +97,7 @@ class Closed(Event, frozen=True, gc=False):
     """The engine is done: what is due is to be sent and the connection closed; tells. Comes once, then for ever."""
 
     reason: str
-    """One phrase for the log: `client closed the connection`, `too many bad commands`, …"""
+    """One phrase for the log: `client closed the connection`, `too many bad commands`, the reply that closed it, …"""
 
 
 # --- sender side -----------------------------------------------------------------------------------------------------

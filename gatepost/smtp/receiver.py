@@ -35,6 +35,10 @@ from gatepost.smtp.states import COMMANDS, REFUSED, TABLE, TRANSACTION, Command,
 
 __all__ = ["Limits", "Receiver"]
 
+CLIENT_QUIT = "client quit"
+CLIENT_CLOSED = "client closed the connection"
+"""The two endings, as `Closed` names them, that are in order; any other reason says what went wrong."""
+
 _HTTP = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"PATCH", b"TRACE", b"PRI"})
 _ERRORS = frozenset({500, 501, 502, 503, 504, 555})
 """Replies that make a command a bad one; refusals by size or policy do not."""
@@ -115,7 +119,7 @@ class Receiver:
             if not self._advance():
                 if not self._ended:
                     return None
-                self._close("client closed the connection")
+                self._close(CLIENT_CLOSED)
         return self._events.popleft()
 
     def reply(self, reply: Reply) -> None:
@@ -138,7 +142,7 @@ class Receiver:
             self._forgive |= verb in _BUILT_UPON
             self._out.append(reply.encode())
         if reply.close:
-            self._close(f"closed after {reply.code}")
+            self._close(str(reply))
 
     def refuse(self, reply: Reply) -> None:
         """Say `reply` unasked and close: time is up, or the service stops (RFC 5321 3.8)."""
@@ -147,7 +151,7 @@ class Receiver:
         self._out.append(reply.encode())
         self._question = None
         self._events.clear()
-        self._close(f"closed after {reply.code}")
+        self._close(str(reply))
 
     def data_to_send(self) -> bytes:
         """Hand over what is due to the client; replies to a pipeline come in one piece."""
@@ -308,7 +312,7 @@ class Receiver:
             case Verb.QUIT:
                 self._out.append(replies.goodbye(self._hostname).encode())
                 self._events.append(Quit())
-                self._close("client quit")
+                self._close(CLIENT_QUIT)
             case _:
                 self._out.append(replies.NOOP_OK.encode())
 
@@ -358,7 +362,7 @@ class Receiver:
         self._out.append(answer.encode())
         self._events.append(Refused(printable(line, 80), answer))
         if answer.close:
-            self._close(answer.text)
+            self._close(str(answer))
             return
         self._bad += bad
         if self._bad >= self._limits.bad_commands:

@@ -119,8 +119,8 @@ def test_reply_that_closes() -> None:
     engine = receiver(b"HELO c\r\nNOOP\r\n")
     engine.next_event()
     engine.reply(reply.SERVICE_NOT_AVAILABLE)
-    assert engine.next_event() == events.Closed("closed after 421")
-    assert engine.next_event() == events.Closed("closed after 421")
+    assert engine.next_event() == events.Closed("421 Service not available, closing transaction channel")
+    assert engine.next_event() == events.Closed("421 Service not available, closing transaction channel")
     assert engine.data_to_send().endswith(b"421 Service not available, closing transaction channel\r\n")
 
 
@@ -129,7 +129,7 @@ def test_refuse_at_any_time() -> None:
     engine.next_event()
     engine.refuse(reply.COMMAND_TIMEOUT)
     engine.refuse(reply.COMMAND_TIMEOUT)
-    assert engine.next_event() == events.Closed("closed after 421")
+    assert engine.next_event() == events.Closed(str(reply.COMMAND_TIMEOUT))
     assert engine.data_to_send().count(b"421") == 1
     engine.receive_data(b"NOOP\r\n")
     assert engine.data_to_send() == b""

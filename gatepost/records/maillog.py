@@ -234,14 +234,14 @@ def configuration_committed(revision: int, author: str, comment: str) -> str:
     return f"Configuration revision {revision} committed by {printable(author)}: {printable(comment)}"
 
 
-def spool_full(free: int, floor: int) -> str:
+def spool_full(shard: int, reason: str) -> str:
     """New mail is answered 452 from now on."""
-    return f"Spool: {free} octets free, below the floor of {floor}; new mail is refused with 452 until there is more"
+    return f"Spool shard {shard}: {printable(reason)}; new mail is answered 452 until there is more room, delivery goes on"
 
 
-def spool_recovered(free: int) -> str:
+def spool_recovered(shard: int) -> str:
     """New mail is accepted again."""
-    return f"Spool: {free} octets free; new mail is accepted again"
+    return f"Spool shard {shard}: there is room again, and new mail is accepted"
 
 
 def shard_sick(shard: int, reason: str) -> str:
@@ -254,6 +254,16 @@ def shard_adopted(shard: int, worker: int, messages: int) -> str:
     return f"Spool shard {shard} adopted by worker {worker}: {messages} message{'' if messages == 1 else 's'}"
 
 
+def shard_not_adopted(shard: int, reason: str, wait: float) -> str:
+    """A shard that no worker owns cannot be emptied; its mail stays in it."""
+    return f"Spool shard {shard} cannot be adopted: {printable(reason)}; its mail stays there, next try in {wait:.0f} s"
+
+
+def shard_repaired(shard: int, report: str) -> str:
+    """A damaged shard was opened after all; `report` names the files."""
+    return f"Spool shard {shard} was damaged: {printable(report)}"
+
+
 def clock_jumped(seconds: float) -> str:
     """Wall clock and monotonic clock parted."""
     return f"Clock jumped {'forward' if seconds > 0 else 'back'} by {abs(seconds):.0f} s; time limits are not affected"
@@ -263,6 +273,77 @@ def internal_error(where: str, trace: str) -> str:
     """A bug: the traceback in one line, of a long one the end, which names the error and the innermost frames."""
     told = " / ".join(line.strip() for line in trace.splitlines() if line.strip("\t ^~"))
     return f"Internal error in {printable(where)}: {printable(told[-LIMIT:])}"
+
+
+def gateway_serves(version: str, up: int, workers: int, places: Sequence[str]) -> str:
+    """The workers have started, all or as many as could."""
+    many = f"{up} of {workers} workers" if up < workers else f"{workers} worker{'' if workers == 1 else 's'}"
+    return f"Gatepost {version} serves with {many}: {', '.join(map(printable, places)) or 'no listener is configured yet'}"
+
+
+def gateway_stops() -> str:
+    """An operator ends the service."""
+    return "Gatepost stops: no new sessions, transactions under way may finish"
+
+
+def running_as_root() -> str:
+    """Nobody named a user to become."""
+    return "Gatepost runs as root; `--user NAME` gives that up once the ports are bound"
+
+
+def nothing_committed() -> str:
+    """The first start of all."""
+    return "Nothing is committed yet, so no listener is open: `gatepost config import FILE`, then `gatepost config commit`"
+
+
+def last_good_in_force(reason: str) -> str:
+    """The configuration's store is damaged; mail goes on under the copy beside it."""
+    return f"{printable(reason)}; going on with that copy, and commits are refused until it is mended"
+
+
+def revision_not_in_force(reason: str) -> str:
+    """A revision that was committed while the service started cannot be taken."""
+    return f"The latest revision is not in force: {printable(reason)}"
+
+
+def worker_failed(worker: int, reason: str) -> str:
+    """A worker process cannot begin; the others serve."""
+    return f"Worker {worker} cannot start: {printable(reason)}"
+
+
+def worker_ended(worker: int, how: str, wait: float) -> str:
+    """A worker process is gone, and another one takes its place."""
+    return f"Worker {worker} ended {how}; it is started again on the same shard {f'in {wait:g} s' if wait else 'at once'}"
+
+
+def worker_silent(worker: int, pid: int, seconds: float) -> str:
+    """A worker process hangs, or was stopped."""
+    return f"Worker {worker} (process {pid}) has said nothing for {seconds:g} s; it is replaced"
+
+
+def worker_unconfigured(worker: int, reason: str) -> str:
+    """A worker process could not take a revision that all others have."""
+    return f"Worker {worker} could not take the configuration: {printable(reason)}; it is replaced"
+
+
+def workers_killed(number: int, seconds: float) -> str:
+    """The grace of a stop is over."""
+    return f"{number} of the workers did not end within {seconds:g} s and were killed; their mail is on disk"
+
+
+def numbers_lost(path: str, reason: str) -> str:
+    """The book of numbers is no guide any more."""
+    return f"{printable(path)} {printable(reason)}; numbers of connections and messages go on from the clock, so that none comes twice"
+
+
+def no_numbers(reason: str) -> str:
+    """A worker waits for numbers, and may run out of them."""
+    return f"No new numbers for connections and messages: {printable(reason)}; it is tried again each second"
+
+
+def metrics_not_served(address: str, reason: str) -> str:
+    """Prometheus finds nobody; mail is not concerned."""
+    return f"Metrics cannot be served on {printable(address)}: {printable(reason)}"
 
 
 def lines_lost(number: int, reason: str) -> str:

@@ -151,6 +151,20 @@ def test_pending_till_shows_local_time_with_a_padded_day() -> None:
         (maillog.lines_lost(2, "full"), "2 log lines were lost while the log could not be written: full"),
         (maillog.clock_jumped(-172800), "Clock jumped back by 172800 s; time limits are not affected"),
         (maillog.shard_adopted(3, 0, 1), "Spool shard 3 adopted by worker 0: 1 message"),
+        (
+            maillog.gateway_serves("1.0", 4, 4, ["InboundMail on 0.0.0.0 port 25"]),
+            "Gatepost 1.0 serves with 4 workers: InboundMail on 0.0.0.0 port 25",
+        ),
+        (maillog.gateway_serves("1.0", 1, 1, []), "Gatepost 1.0 serves with 1 worker: no listener is configured yet"),
+        (maillog.gateway_serves("1.0", 3, 4, ["A"]), "Gatepost 1.0 serves with 3 of 4 workers: A"),
+        (
+            maillog.worker_ended(1, "by signal SIGKILL", 0),
+            "Worker 1 ended by signal SIGKILL; it is started again on the same shard at once",
+        ),
+        (
+            maillog.worker_ended(1, "with status 1", 0.5),
+            "Worker 1 ended with status 1; it is started again on the same shard in 0.5 s",
+        ),
     ],
 )
 def test_the_gateway_itself(line: str, expected: str) -> None:
@@ -173,9 +187,10 @@ FUNCTIONS = [
     for name, function in vars(maillog).items()
     if inspect.isfunction(function) and function.__module__ == maillog.__name__ and not name.startswith("_")
 ]
-VALUES = {"int": 7, "bool": False, "float": 1.0, "Sequence[int]": [0, 1]}
+VALUES = {"int": 7, "bool": False, "float": 1.0, "Sequence[int]": [0, 1], "Sequence[str]": ["a\nb"]}
 # Words of our own, checked where they come in: configuration names, addresses from the kernel, names from the TLS library.
 OURS = {"interface", "local", "peer", "behavior", "group", "entry", "protocol", "cipher", "profile", "code", "status"}
+OURS |= {"version", "how"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)

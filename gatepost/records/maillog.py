@@ -331,9 +331,9 @@ def workers_killed(number: int, seconds: float) -> str:
     return f"{number} of the workers did not end within {seconds:g} s and were killed; their mail is on disk"
 
 
-def numbers_lost(path: str, reason: str) -> str:
+def numbers_lost(file: str, reason: str) -> str:
     """The book of numbers is no guide any more."""
-    return f"{printable(path)} {printable(reason)}; numbers of connections and messages go on from the clock, so that none comes twice"
+    return f"{printable(file)} {printable(reason)}; ICID, MID and DCID go on from the clock, so that none comes twice"
 
 
 def no_numbers(reason: str) -> str:

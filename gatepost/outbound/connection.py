@@ -162,7 +162,7 @@ class Connection:
         self.dialogue.sender.tls_started()
         return True
 
-    def _failed(self, stage: failure.Stage, event: Event | None) -> HostFailed:
+    def _failed(self, stage: failure.Stage, event: Event) -> HostFailed:
         """Judge a failure of setting up; the log says it with the address, for none of it is about a message."""
         reply: Reply | None = getattr(event, "reply", None)
         if reply is not None:

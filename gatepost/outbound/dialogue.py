@@ -39,19 +39,19 @@ class Dialogue:
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
 
-    async def event(self, timeout: float) -> Event | None:
-        """Return the peer's next reply, or the fault that ends the connection; None when no reply is due any more."""
+    async def event(self, timeout: float) -> Event:
+        """Return the peer's next reply, or the fault that ends the connection."""
         deadline = self._loop.time() + timeout
         while True:
             event = self.pending()
-            if event is not None or self.sender.ready:
+            if event is not None:
                 return event
             fault = await self._exchange(deadline)
             if fault is not None:
                 return fault
 
     async def events(self, timeout: float) -> list[Event]:
-        """Return all replies at hand, waiting for the first; none when no reply is due any more. The cheap way."""
+        """Return all replies at hand, waiting for the first; none when the transaction is over. The cheap way."""
         deadline = self._loop.time() + timeout
         found: list[Event] = []
         while True:
@@ -59,7 +59,7 @@ class Dialogue:
                 found.append(event)
                 if type(event) is PeerFault:
                     return found
-            if found or self.sender.ready:
+            if found or not self.sender.in_transaction:
                 return found
             fault = await self._exchange(deadline)
             if fault is not None:

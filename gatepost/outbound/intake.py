@@ -28,7 +28,7 @@ MAX_OCTETS = 64 * 1024 * 1024
 """Content kept in memory, so that mail which flows straight through is not read back; beyond it is loaded in its turn."""
 BATCH = 500
 LOOK_AGAIN = 300.0
-"""Seconds after which due recipients are looked for from the beginning: nothing is lost for good by a slip of ours."""
+"""Seconds after which the spool is looked through from the beginning: nothing is lost for good by a slip of ours."""
 
 
 class Intake:
@@ -92,6 +92,8 @@ class Intake:
 
     async def look(self) -> None:
         """Take up what was never tried and what has come due, as far as there is room."""
+        if time.monotonic() >= self._look_again:
+            self.look_from_the_beginning()
         await self._settlement.catch_up()
         with self._settlement.fence.reading() as mark:
             await self._look_for_fresh(mark)
@@ -116,8 +118,6 @@ class Intake:
                 self._fresh_after = None
 
     async def _look_for_due(self, mark: int) -> None:
-        if time.monotonic() >= self._look_again:
-            self.look_from_the_beginning()
         while self.has_room:
             rows = await self._shared.spool.due(time.time(), BATCH, self._cursor)
             for mid, group in groupby(sorted(rows, key=lambda row: row.mid), key=lambda row: row.mid):
@@ -128,8 +128,9 @@ class Intake:
                 return
 
     def look_from_the_beginning(self) -> None:
-        """Forget how far the due recipients were taken up; those in hand are known by their parcels."""
+        """Forget how far the spool was looked through; what is in hand is known by its parcels."""
         self._cursor = FIRST
+        self._fresh_after = 0
         self._look_again = time.monotonic() + LOOK_AGAIN
 
     async def _take_due(self, mid: int, rows: Sequence[RecipientDue], mark: int) -> None:

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from gatepost.errors import SpoolSick
+from gatepost.errors import SpoolFull, SpoolSick
 from gatepost.leases import Leases
 from gatepost.net.dns import Resolver
 from gatepost.outbound.adoption import adopt
@@ -138,7 +138,9 @@ class Scheduler:
     async def _look(self) -> None:
         try:
             await self._intake.look()
-        except Exception as bug:  # the spool is sick, which the worker sees by itself, or it is a bug: others go on
+        except (SpoolFull, SpoolSick):
+            pass  # the worker sees it, too; the next look may be luckier
+        except Exception as bug:  # deliveries of what is in hand go on
             self._shared.journal.critical(maillog.internal_error("the look at the spool", _trace(bug)))
 
     def _watch_clock(self) -> None:

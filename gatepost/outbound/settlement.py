@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from gatepost.errors import SpoolFull
 from gatepost.outbound import dsn, tell
 from gatepost.outbound.fence import Fence
 from gatepost.outbound.outcome import NOBODY, Carrier, Delivered, Outcome, Postponed
@@ -18,6 +19,8 @@ from gatepost.outbound.ruling import Ruling, delivered, profile_name, rule
 from gatepost.outbound.shared import Shared
 from gatepost.spool.message import Content, Message, Progress
 
+FULL_WAIT = 5.0
+"""Seconds until an outcome is written again that the disk had no room for."""
 UNFENCED = 500
 """Outcomes that may be on their way to the disk before one is waited for."""
 
@@ -130,11 +133,18 @@ class Settlement:
 
     async def _write(self, progress: Progress) -> None:
         number = self.fence.note(progress.mid)
-        if progress.bounce is None and number - self.fence.durable <= UNFENCED:
-            self._shared.spool.settle_later(progress)
-        else:
-            await self._shared.spool.settle(progress)
-            self.fence.note_durable(number)
+        spool = self._shared.spool
+        if progress.bounce is None and not spool.lack and number - self.fence.durable <= UNFENCED:
+            spool.settle_later(progress)
+            return
+        while True:
+            try:
+                await spool.settle(progress)
+                break
+            except SpoolFull:
+                # What was delivered must not be delivered again for want of room to say so: try until there is some.
+                await asyncio.sleep(FULL_WAIT)
+        self.fence.note_durable(number)
 
 
 def _read_start(path: str) -> bytes:

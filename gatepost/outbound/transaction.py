@@ -97,6 +97,8 @@ class Exchange:
             sender.send_whole(self._transaction, self._content.octets)
         while sender.in_transaction and not self._fault:
             await self._next()
+        if not sender.ready:
+            self._take_in()  # the fault that ended it
         return Result(
             self._outcomes(hosts_left),
             alive=not self._fault and sender.ready,

@@ -112,6 +112,9 @@ STAGES = [
     ("EHLO", "451 4.3.2 later", MODERN, DELAYED, "4.3.2"),
     ("EHLO", CLOSE, MODERN, DELAYED, "4.4.2"),
     ("MAIL", "450 4.1.8 later", MODERN, DELAYED, "('450', ['4.1.8 later'])"),
+    ("MAIL", b"421 4.3.2 later\r\n", MODERN, DELAYED, "4.3.2"),
+    ("RCPT", b"421 4.3.2 later\r\n", MODERN, DELAYED, "4.3.2"),
+    ("END", b"421 4.3.2 later\r\n", MODERN, DELAYED, "4.3.2"),
     ("MAIL", "550 5.1.8 never", MODERN, BOUNCED, "5.1.8"),
     ("MAIL", "550 5.1.8 never", PLAIN, BOUNCED, "5.1.8"),
     ("MAIL", CLOSE, MODERN, DELAYED, "4.4.2"),
@@ -189,6 +192,43 @@ async def test_a_code_that_is_not_due_is_never_delivered(
         assert (await out.until_line(f"MID {mid} to RID 0 -")).startswith("Delayed")
         await out.until_line("close")
         assert await states(out, mid) == {0: Status.DEFERRED}
+
+
+HOSTILE = {
+    "endless lines": b"250-x\r\n" * 1_000_000 + b"250 x\r\n",
+    "endless line": b"250 " + b"x" * 1_000_000 + b"\r\n",
+    "mixed codes": b"250-x\r\n550 y\r\n",
+    "short": b"25\r\n",
+    "nul": b"250\0x\r\n",
+    "lone CR": b"250 x\r250 y\r\n",
+    "not even text": bytes(range(256)) * 20,
+    "two replies": b"250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("step", ["CONNECT", "EHLO", "MAIL", "RCPT"])
+async def test_a_hostile_server_costs_one_soft_failure(tmp_path: Path, step: str, kind: str) -> None:
+    """faults.md 2, row 10."""
+    async with Peer(extensions=PLAIN, answers={step: HOSTILE[kind]}) as peer, Outbound(tmp_path, routed(peer.port)) as out:
+        mid = await out.send("ann@example.com")
+        line = await out.until_line("Delayed: DCID ")
+        assert len(line) < 4000
+        assert await states(out, mid) == {0: Status.DEFERRED}
+        assert not peer.messages
+        assert not out.journal.faults
+
+
+async def test_terminal_escapes_in_a_reply_stay_text(tmp_path: Path) -> None:
+    evil = "550 5.1.1 \x1b[2J\u202e no".encode() + b"\x85\x00 such user\r\n"
+    async with Peer(extensions=PLAIN, answers={"RCPT": evil}) as peer, Outbound(tmp_path, routed(peer.port)) as out:
+        line = await _settled(out)
+        assert line.isprintable()
+
+
+async def _settled(out: Outbound) -> str:
+    mid = await out.send("ann@example.com")
+    return await out.until_line(f"MID {mid} to RID 0 -")
 
 
 async def test_recipients_have_each_their_own_outcome_and_one_dsn_tells_of_those_that_failed(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gatepost.config.model import BounceProfile, DefaultDestination, DestinationControl, RecipientRate
-from gatepost.outbound import intake, scheduler, transaction
+from gatepost.errors import SpoolFull
+from gatepost.outbound import intake, scheduler, settlement, transaction
 from gatepost.outbound.outcome import Delivered
 from gatepost.spool.message import Progress, RecipientState, Status
 from gatepost.spool.store import Spool
@@ -426,6 +427,38 @@ async def test_a_queue_keeps_its_share_and_the_rest_is_postponed(tmp_path: Path,
             await out.until_line("pending till")
             assert len(out.scheduler._queues["example.com"].jobs) < 20
             assert len(out.scheduler._intake.parcels) < 20
+
+
+async def test_an_outcome_that_the_disk_has_no_room_for_is_written_when_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settlement, "FULL_WAIT", 0.05)
+    monkeypatch.setattr(Spool, "lack", "no room")
+    settle, refused = Spool.settle, 0
+
+    async def sometimes(self: Spool, progress: Progress) -> None:
+        nonlocal refused
+        if refused < 3:
+            refused += 1
+            raise SpoolFull("no room")
+        await settle(self, progress)
+
+    async with Peer() as peer, Outbound(tmp_path, routed(peer.port)) as out:
+        message = await out.commit("ann@example.com")
+        monkeypatch.setattr(Spool, "settle", sometimes)
+        out.scheduler.enqueue(message)
+        await out.until(lambda: out.spool.messages == 0)
+        assert refused == 3
+        assert len(peer.messages) == 1
+
+
+async def test_a_message_lost_from_memory_is_found_again_in_the_spool(tmp_path: Path) -> None:
+    async with Peer() as peer, Outbound(tmp_path, routed(peer.port)) as out:
+        await out.finished(await out.send("ann@example.com"))
+        mid = (await out.commit("ann@example.com")).envelope.mid
+        out.scheduler._intake.look_from_the_beginning()
+        await out.finished(mid)
+        assert len(peer.messages) == 2
 
 
 async def test_a_message_that_is_gone_from_the_spool_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

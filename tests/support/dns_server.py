@@ -12,8 +12,10 @@ Names that hold no record at all are NXDOMAIN; names that hold other records are
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 
 import dns.flags
 import dns.message
@@ -22,6 +24,7 @@ import dns.rcode
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
+import dns.reversename
 import dns.rrset
 
 
@@ -59,8 +62,6 @@ class DnsServer:
 
     def add_reverse(self, address: str, *names: str) -> None:
         """Add PTR records for an address."""
-        import dns.reversename
-
         self.add(dns.reversename.from_address(address).to_text(), "PTR", *names)
 
     def fail(self, name: str, rcode: str) -> None:
@@ -142,6 +143,28 @@ class DnsServer:
             pass
         finally:
             writer.close()
+
+
+@contextlib.contextmanager
+def dns_thread() -> Iterator[DnsServer]:
+    """The server in a thread of its own, for tests that are no coroutines."""
+    server, loop, ready = DnsServer(), asyncio.new_event_loop(), threading.Event()
+
+    async def serve() -> None:
+        async with server:
+            ready.set()
+            await ended.wait()
+
+    ended = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join(10)
+        loop.close()
 
 
 class _Udp(asyncio.DatagramProtocol):

@@ -192,6 +192,11 @@ class SocketPeer:
         except ConnectionResetError:
             return b""
 
+    def end(self) -> None:
+        """Drop the connection."""
+        self._file.close()
+        self._socket.close()
+
     def start_tls(self) -> None:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

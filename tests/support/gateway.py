@@ -88,6 +88,7 @@ class Gateway:
 
     def wait_log(self, text: str, timeout: float = 20.0) -> str:
         """Wait for a log line that contains `text` and return it."""
+
         def found() -> str:
             return next((line for line in self.log().splitlines() if text in line), "")
 

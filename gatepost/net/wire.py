@@ -291,7 +291,10 @@ async def listen(
     loop = asyncio.get_running_loop()
 
     def accepted(wire: Wire) -> None:
-        tasks.create_task(session(wire))
+        if wire.peer_address:
+            tasks.create_task(session(wire))
+        else:  # reset before it was accepted: nobody knows who it was
+            wire.abort()
 
     return await loop.create_server(lambda: Wire(accepted), sock=sock, backlog=backlog)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -229,3 +230,23 @@ async def test_a_handshake_that_stalls_or_ends_is_told_apart() -> None:
             await wire.start_tls(TlsEngine.server(SERVER), 5)
 
     await talk(ended, nothing)
+
+
+async def test_a_connection_reset_before_it_was_accepted_gets_no_session() -> None:
+    served: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        gone = socket.create_connection(sock.getsockname())
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.close()
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+
+            async def serve(wire: Wire) -> None:
+                served.append(wire.peer_address)
+                wire.close()
+
+            listener = await listen(sock, 5, serve, tasks)
+            reader, writer = await asyncio.open_connection("127.0.0.1", sock.getsockname()[1])
+            assert await reader.read() == b""
+            writer.close()
+            listener.close()
+    assert served == ["127.0.0.1"]

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Awaitable, Callable
 
 import pytest
+import uvloop
 
 from gatepost.errors import TlsFailure, WireClosed, WireTimeout
 from gatepost.net.wire import READ_AHEAD, Wire, connect, listen
@@ -232,21 +233,24 @@ async def test_a_handshake_that_stalls_or_ends_is_told_apart() -> None:
     await talk(ended, nothing)
 
 
-async def test_a_connection_reset_before_it_was_accepted_gets_no_session() -> None:
+def test_a_connection_reset_before_it_was_accepted_gets_no_session() -> None:
     served: list[str] = []
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        gone = socket.create_connection(sock.getsockname())
-        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        gone.close()
-        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
 
-            async def serve(wire: Wire) -> None:
-                served.append(wire.peer_address)
-                wire.close()
+    async def serve(wire: Wire) -> None:
+        served.append(wire.peer_address)
+        wire.close()
 
-            listener = await listen(sock, 5, serve, tasks)
-            reader, writer = await asyncio.open_connection("127.0.0.1", sock.getsockname()[1])
-            assert await reader.read() == b""
-            writer.close()
-            listener.close()
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            gone = socket.create_connection(sock.getsockname())
+            gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            gone.close()
+            async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+                listener = await listen(sock, 5, serve, tasks)
+                reader, writer = await asyncio.open_connection("127.0.0.1", sock.getsockname()[1])
+                assert await reader.read() == b""
+                writer.close()
+                listener.close()
+
+    uvloop.run(main())  # the loop of the service; asyncio's own still knows the address that accept returned
     assert served == ["127.0.0.1"]

@@ -25,10 +25,10 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Serve a demo on 127.0.0.1:2525, without root.")] = False,
 ) -> None:
     """Run the gateway in the foreground until Ctrl-C or SIGTERM."""
-    from gatepost.service import master
+    from gatepost.service import start
 
     cli.operator.prepare()
-    master.serve(cli.operator.state, workers=workers, user=user, demo_mode=demo)
+    start.serve(cli.operator.state, workers=workers, user=user, demo_mode=demo)
 
 
 @group.command("status")

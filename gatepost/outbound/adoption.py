@@ -41,10 +41,9 @@ async def _move(old: Spool, spool: Spool, entry: QueueEntry, enqueue: Callable[[
     envelope = message.envelope
     if await spool.entry(envelope.mid) is None:  # it is there already when a crash cut the last attempt short
         message = Message(envelope, await _copy(spool, envelope, message.content))
-        await spool.commit(message)
-        if entry.states:
-            await spool.settle(Progress(mid=envelope.mid, states=_states(envelope, entry), finished=False))
-        else:
+        # with the states in the same transaction, or a crash would make what was delivered fresh again
+        await spool.commit(message, _states(envelope, entry) if entry.states else ())
+        if not entry.states:
             enqueue(message)
     await old.settle(Progress(mid=envelope.mid, states=_gone(envelope, entry), finished=True))
     return True

@@ -1,4 +1,7 @@
-"""The worker processes as the master sees them: started, watched, restarted on the same shard, stopped in order."""
+"""The worker processes as the master sees them: started, watched, restarted on the same shard, stopped in order.
+
+Never gives up on a worker: its shard holds mail. A worker that dies again and again is waited for a little longer each time.
+"""
 
 from __future__ import annotations
 
@@ -9,128 +12,173 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gatepost.errors import ControlError
-from gatepost.records import metrics
+from gatepost.records import maillog, metrics
+from gatepost.service import sockets
 from gatepost.service.control import Channel
 
-SILENT = 20.0
-"""Seconds without a report after which a worker counts as hung (stopped, or stuck) and is replaced."""
+SILENT = 10.0
+"""Seconds without a report (there is one each second) after which a worker counts as hung and is replaced."""
 STARTING = 600.0
 """The same while it starts: a damaged shard may be salvaged page by page."""
-SLOWLY = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Waits before a restart, by the number of deaths in quick succession."""
+WAITS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before a restart, by the number of deaths in quick succession."""
 SETTLED = 10.0
-"""Seconds after which a worker's death no longer counts as following from the one before."""
+"""Seconds of service after which a worker's death no longer counts as following from the one before."""
+
+
+class Parent(Protocol):
+    """What a child needs of the master."""
+
+    def serve(self, child: Child, verb: str, arguments: dict[str, Any]) -> Any:
+        """Answer what the worker asks."""
+
+    def warn(self, text: str) -> None:
+        """Say something that an operator should look at."""
+
+    def bury(self, child: Child) -> None:
+        """Take back what the worker held: its process is gone."""
 
 
 class Child:
     """One worker slot: the process may change, index and shard stay."""
 
-    def __init__(
-        self,
-        state: Path,
-        index: int,
-        count: int,
-        serve: Callable[[Child, str, dict[str, Any]], Any],
-        tell: Callable[[str], None],
-        died: Callable[[Child], None],
-        tasks: asyncio.TaskGroup,
-    ) -> None:
+    def __init__(self, state: Path, index: int, count: int, parent: Parent, tasks: asyncio.TaskGroup) -> None:
         self.index = index
         self.metrics: metrics.Snapshot = {}
         self.retired_metrics: metrics.Snapshot = {}
         """Last counts of the processes that died in this slot: a counter never goes backwards."""
         self.status: dict[str, Any] = {}
-        self.ready = asyncio.Event()
-        self.channel: Channel | None = None
-        self.last_report = 0.0
-        self._state, self._count, self._tasks = state, count, tasks
-        self._serve, self._tell, self._died = serve, tell, died
+        self.reason = ""
+        """Why it cannot start; empty when it can, or nothing is known."""
+        self.decided = asyncio.Event()
+        """It has served once, or failed to."""
+        self._state, self._count, self._parent, self._tasks = state, count, parent, tasks
         self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
         self._fds: socket.socket | None = None
+        self._heard = 0.0
+        self._ready_since: float | None = None
         self._deaths = 0
 
     @property
     def up(self) -> bool:
         """Whether the process runs and has said that it serves."""
-        return self.ready.is_set()
+        return self._ready_since is not None
 
     @property
     def pid(self) -> int:
-        """Process number, 0 when there is none."""
+        """Process number of the last process, 0 before the first."""
         return self._process.pid if self._process is not None else 0
+
+    # --- life --------------------------------------------------------------------------------------------------------
 
     async def keep_running(self, stopping: asyncio.Event) -> None:
         """Run the worker; start another one when it dies, until `stopping`."""
         while not stopping.is_set():
-            started = time.monotonic()
-            code = await self._run_once()
+            try:
+                how, served = await self._run_once()
+            except OSError as error:  # no memory, no descriptors: that passes
+                how, served = f"before it began: {error.strerror}", 0.0
             if stopping.is_set():
                 return
-            self._deaths = 0 if time.monotonic() - started > SETTLED else self._deaths + 1
-            wait = SLOWLY[min(self._deaths, len(SLOWLY) - 1)]
-            how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
-            self._tell(f"worker {self.index} ended {how}; starting another one in {wait:g} s on the same shard")
+            wait = self._wait_after(served)
+            self._parent.warn(maillog.worker_ended(self.index, how, wait))
             try:
                 async with asyncio.timeout(wait):
                     await stopping.wait()
             except TimeoutError:
                 pass
 
-    async def _run_once(self) -> int:
+    def _wait_after(self, served: float) -> float:
+        if served > SETTLED:
+            self._deaths = 0
+        wait = WAITS[min(self._deaths, len(WAITS) - 1)]
+        self._deaths += 1
+        return wait
+
+    async def _run_once(self) -> tuple[str, float]:
+        """Run one process to its end; return how it ended, and for how many seconds it had served."""
         ours, theirs = socket.socketpair()
         self._fds, their_fds = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        ours.setblocking(False)
+        with self._fds, theirs, their_fds:
+            ours.setblocking(False)
+            channel = Channel(lambda verb, arguments: self._parent.serve(self, verb, arguments), self._tasks)
+            self.hear()
+            await asyncio.get_running_loop().create_connection(lambda: channel, sock=ours)
+            try:
+                process = self._process = self._start(theirs, their_fds)
+                theirs.close()
+                their_fds.close()
+                self._channel = channel
+                await channel.closed.wait()  # the kernel closes it with the process
+            finally:
+                channel.close()
+            code = await asyncio.to_thread(process.wait)
+        return _ending(code), self._bury()
+
+    def _start(self, *pass_on: socket.socket) -> subprocess.Popen[bytes]:
+        channel, fds = (sock.fileno() for sock in pass_on)
+        numbers = {"index": self.index, "count": self._count, "channel": channel, "fds": fds, "parent": os.getpid()}
         command = [sys.executable, "-m", "gatepost.service.worker", "--state", str(self._state)]
-        numbers = {
-            "index": self.index,
-            "count": self._count,
-            "channel": theirs.fileno(),
-            "fds": their_fds.fileno(),
-            "parent": os.getpid(),
-        }
         for name, value in numbers.items():
             command += [f"--{name}", str(value)]
-        process = self._process = _start(command, theirs, their_fds)
-        theirs.close()
-        their_fds.close()
-        self.last_report = time.monotonic()
-        channel = self.channel = Channel(lambda verb, arguments: self._serve(self, verb, arguments), self._tasks)
-        await asyncio.get_running_loop().create_connection(lambda: channel, sock=ours)
-        await channel.closed.wait()  # the kernel closes it with the process
-        return await self._buried(process)
+        return subprocess.Popen(command, pass_fds=(channel, fds), stdin=subprocess.DEVNULL)
 
-    async def _buried(self, process: subprocess.Popen[bytes]) -> int:
-        code = await asyncio.to_thread(process.wait)
-        self.ready.clear()
-        self.channel = None
-        if self._fds is not None:
-            self._fds.close()
+    def _bury(self) -> float:
+        served = time.monotonic() - self._ready_since if self._ready_since is not None else 0.0
+        self._ready_since = None
+        self._channel = None
         self.retired_metrics = metrics.merge([self.retired_metrics, metrics.retired(self.metrics)])
         self.metrics = {}
-        self._died(self)
-        return code
+        self._parent.bury(self)
+        return served
 
-    def send_sockets(self, sockets: list[socket.socket]) -> None:
+    # --- what it says ------------------------------------------------------------------------------------------------
+
+    def ready(self) -> None:
+        """It serves."""
+        self._ready_since = time.monotonic()
+        self.reason = ""
+        self.decided.set()
+
+    def failed(self, reason: str) -> None:
+        """It cannot serve."""
+        self.reason = reason
+        self.decided.set()
+
+    def hear(self) -> None:
+        """It is alive."""
+        self._heard = time.monotonic()
+
+    # --- what it is told ---------------------------------------------------------------------------------------------
+
+    def send_sockets(self, listening: Sequence[socket.socket]) -> None:
         """Hand listening sockets over; the request that names them follows on the channel."""
-        if sockets and self._fds is not None:
-            socket.send_fds(self._fds, [b"s"], [sock.fileno() for sock in sockets])
+        if self._channel is not None and self._fds is not None:
+            sockets.send(self._fds, listening)
 
     async def ask(self, verb: str, **arguments: Any) -> Any:
         """Ask the worker; ControlError when it is down."""
-        if self.channel is None:
+        if self._channel is None:
             raise ControlError(f"worker {self.index} is just being restarted; try again in a moment")
-        return await self.channel.ask(verb, **arguments)
+        return await self._channel.ask(verb, **arguments)
+
+    def order(self, verb: str, **arguments: Any) -> None:
+        """Tell the worker something that wants no answer; nothing happens when it is down."""
+        if self._channel is not None:
+            self._channel.tell(verb, **arguments)
 
     def kill_when_silent(self) -> None:
         """Replace a process that has not reported for too long: it serves nobody and holds its shard."""
         patience = SILENT if self.up else STARTING
-        if self._process is not None and self.channel is not None and time.monotonic() - self.last_report > patience:
-            self._tell(f"worker {self.index} (process {self.pid}) has not answered for {patience:g} s; it is replaced")
+        if self._channel is not None and time.monotonic() - self._heard > patience:
+            self._parent.warn(maillog.worker_silent(self.index, self.pid, patience))
+            self.hear()
             self.kill()
 
     def kill(self) -> None:
@@ -139,5 +187,8 @@ class Child:
             self._process.kill()
 
 
-def _start(command: list[str], *pass_on: socket.socket) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, pass_fds=[sock.fileno() for sock in pass_on], stdin=subprocess.DEVNULL)
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"with status {code}"
+    named = {number.value: number.name for number in signal.Signals}
+    return f"by signal {named.get(-code, -code)}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import socket
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import msgspec
 
 from gatepost.errors import ControlError, GatepostError
+from gatepost.records.backlog import note
 
 MAX_FRAME = 256 * 1024 * 1024
 """Octets; a configuration with a large HAT travels in one frame."""
@@ -75,7 +77,12 @@ class Channel(asyncio.Protocol):
                 break
             frame = bytes(buffer[at + 4 : at + 4 + length])
             at += 4 + length
-            self._take(*_decode(frame))
+            try:
+                number, verb, arguments = _decode(frame)
+            except (msgspec.DecodeError, ValueError):
+                self.close()  # whoever that is speaks something else
+                return
+            self._take(number, verb, arguments)
         if at:
             del buffer[:at]
 
@@ -104,22 +111,31 @@ class Channel(asyncio.Protocol):
         except GatepostError as refusal:
             self._answer(number, "refused", str(refusal))
             return
+        except Exception as bug:
+            self._answer(number, "refused", _told(verb, bug))
+            return
         if inspect.isawaitable(result):
-            self._tasks.create_task(self._answer_later(number, result))
+            self._tasks.create_task(self._answer_later(number, verb, result))
         else:
             self._answer(number, "ok", result)
 
-    async def _answer_later(self, number: int, result: Any) -> None:
+    async def _answer_later(self, number: int, verb: str, result: Any) -> None:
         try:
             self._answer(number, "ok", await result)
         except GatepostError as refusal:
             self._answer(number, "refused", str(refusal))
-        except Exception as bug:  # a bug in one verb must not end the process that carries mail
-            self._answer(number, "refused", f"internal error: {type(bug).__name__}: {bug}")
+        except Exception as bug:
+            self._answer(number, "refused", _told(verb, bug))
 
     def _answer(self, number: int, verb: str, result: Any) -> None:
         if number and self._transport is not None and not self.closed.is_set():
             self._transport.write(_frame([number, verb, result]))
+
+
+def _told(verb: str, bug: Exception) -> str:
+    """A bug in one verb must not end the process that carries mail: the traceback goes to stderr, the sentence back."""
+    note(f"bug in {verb!r}\n{''.join(traceback.format_exception(bug))}")
+    return f"internal error: {type(bug).__name__}: {bug}"
 
 
 def _frame(message: list[Any]) -> bytes:

@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,28 +24,29 @@ import uvloop
 
 from gatepost.config.model import Config
 from gatepost.errors import GatepostError
-from gatepost.ids import Numbers
 from gatepost.inbound.listener import Inbound
 from gatepost.inbound.shared import Shared
 from gatepost.net.dns import Resolver
 from gatepost.outbound.scheduler import Scheduler
 from gatepost.records import maillog
+from gatepost.records.backlog import note
 from gatepost.records.journal import Journal
 from gatepost.records.metrics import Metrics
+from gatepost.service import sockets
 from gatepost.service.control import Channel
+from gatepost.service.house import House
 from gatepost.service.ledger import LeasesFromMaster
-from gatepost.service.numbers import BLOCK, KINDS
+from gatepost.service.numbers import NumberSupply
 from gatepost.service.process import die_with_parent
 from gatepost.service.queue import QueueVerbs
 from gatepost.snapshot import Snapshot
-from gatepost.spool.store import Floor, Spool, leftover_shards
+from gatepost.spool.store import Floor, Spool
 
 GRACE = 30.0
 """Seconds for transactions under way when the gateway stops."""
-HEARTBEAT = 1.0
-"""Seconds between two reports to the master."""
-DAY = 86_400
-EXIT_SICK = 3
+SICK_GRACE = 1.0
+"""The same when the shard is sick: nothing more can be accepted anyway."""
+EXIT_FAILED, EXIT_SICK = 1, 3
 
 
 class Worker:
@@ -52,47 +54,59 @@ class Worker:
 
     def __init__(self, state: Path, index: int, count: int, fds: socket.socket, tasks: asyncio.TaskGroup) -> None:
         self._state, self._index, self._count, self._fds, self._tasks = state, index, count, fds, tasks
-        self._master = Channel(self._serve, tasks, gone=lambda _: os._exit(1))
-        self._numbers = {kind: Numbers() for kind in KINDS}
-        self._refilling: set[str] = set()
+        self._master = Channel(self._serve, tasks, gone=lambda _: os._exit(EXIT_FAILED))
+        self._configuring = asyncio.Lock()
+        self._deliveries_suspended = False
         self.stop_asked = asyncio.Event()
         self.exit_code = 0
 
     async def run(self, channel: socket.socket) -> None:
         """Serve until told to stop."""
-        loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self._master, sock=channel)
+        await asyncio.get_running_loop().create_connection(lambda: self._master, sock=channel)
         start = await self._master.ask("hello", worker=self._index)
-        self._snapshot = Snapshot.build(msgspec.msgpack.decode(start["document"], type=Config), start["revision"])
-        gateway = self._snapshot.gateway
-        self._resolver = Resolver(gateway.dns_servers)
-        self._journal = Journal(self._state, self._index, retention_days=gateway.records_retention_days)
-        self._metrics = Metrics()
-        self._spool = Spool.open(self._state / "spool", self._index, Floor(space=gateway.min_free_space))
-        if self._spool.repaired:
-            self._journal.critical(self._spool.repaired)
-        for kind in KINDS:
-            await self._refill(kind)
+        try:
+            self._open(start["document"], start["revision"])
+        except GatepostError as fault:
+            await self._master.ask("failed", reason=str(fault))
+            self.exit_code = EXIT_FAILED
+            return
+        await self._numbers.fill()
         self._assemble()
+        self._suspend(**start["suspension"])
         self._tasks.create_task(self._scheduler.run())
-        self._tasks.create_task(self._adopt_leftovers())
-        await self._inbound.configure(self._receive_sockets(start["listeners"]))
+        self._tasks.create_task(self._house.adopt_leftovers(self._scheduler, self._state / "spool", self._count))
+        await self._inbound.configure(sockets.receive(self._fds, start["listeners"]))
         gc.collect()
         gc.freeze()
+        gc.set_threshold(100_000, 50, 1000)
         self._master.tell("ready", revision=self._snapshot.revision)
-        await self._keep_house()
+        if not await self._house.keep(self.stop_asked):
+            self.exit_code = EXIT_SICK
         await self._close()
+
+    def _open(self, document: bytes, revision: int) -> None:
+        """Own the shard; the journal comes after it, for a worker that never served has nothing to sign out from."""
+        self._snapshot = Snapshot.build(msgspec.msgpack.decode(document, type=Config), revision)
+        gateway = self._snapshot.gateway
+        self._spool = Spool.open(self._state / "spool", self._index, Floor(space=gateway.min_free_space))
+        self._journal = Journal(self._state, self._index, retention_days=gateway.records_retention_days)
+        if self._spool.repaired:
+            self._journal.critical(maillog.shard_repaired(self._index, self._spool.repaired))
+        self._resolver = Resolver(gateway.dns_servers)
+        self._metrics = Metrics()
+        self._numbers = NumberSupply(self._master, self._tasks, self._journal.critical)
 
     def _assemble(self) -> None:
         leases = LeasesFromMaster(self._master)
+        take = self._numbers.take
         self._scheduler = Scheduler(
             snapshot=lambda: self._snapshot,
             spool=self._spool,
             journal=self._journal,
             metrics=self._metrics,
             leases=leases,
-            next_mid=partial(self._take, "mid"),
-            next_dcid=partial(self._take, "dcid"),
+            next_mid=partial(take, "mid"),
+            next_dcid=partial(take, "dcid"),
             resolver=lambda: self._resolver,
         )
         shared = Shared(
@@ -101,28 +115,13 @@ class Worker:
             metrics=self._metrics,
             leases=leases,
             resolver=lambda: self._resolver,
-            next_icid=partial(self._take, "icid"),
-            next_mid=partial(self._take, "mid"),
+            next_icid=partial(take, "icid"),
+            next_mid=partial(take, "mid"),
             enqueue=self._scheduler.enqueue,
         )
         self._inbound = Inbound(shared, lambda: self._snapshot, self._tasks)
         self._queue = QueueVerbs(self._spool, self._scheduler, self._journal)
-
-    # --- numbers -----------------------------------------------------------------------------------------------------
-
-    def _take(self, kind: str) -> int:
-        numbers = self._numbers[kind]
-        if numbers.left < BLOCK // 2 and kind not in self._refilling:
-            self._refilling.add(kind)
-            self._tasks.create_task(self._refill(kind))
-        return numbers.take()
-
-    async def _refill(self, kind: str) -> None:
-        try:
-            start, stop = await self._master.ask("numbers", kind=kind)
-            self._numbers[kind].refill(start, stop)
-        finally:
-            self._refilling.discard(kind)
+        self._house = House(self._spool, self._journal, self._metrics, self._report)
 
     # --- what the master asks ----------------------------------------------------------------------------------------
 
@@ -131,104 +130,77 @@ class Worker:
             case "ping":
                 return None
             case "configure":
-                return self._configure(**arguments)
+                listening = sockets.receive(self._fds, arguments["listeners"])
+                return self._configure(arguments["document"], arguments["revision"], listening)
+            case "suspension":
+                return self._suspend(**arguments)
             case "stop":
-                self.stop_asked.set()
-                return None
+                return self.stop_asked.set()
             case "reopen_logs":
-                self._journal.reopen()
-                return None
-            case "status":
-                return self._status()
-            case "suspend_listener":
-                self._inbound.suspend(arguments["names"])
-                return None
-            case "resume_listener":
-                self._inbound.resume(arguments["names"])
-                return None
+                return self._journal.reopen()
         return self._queue.serve(verb, arguments)
 
-    async def _configure(self, document: bytes, revision: int, listeners: list[str]) -> None:
-        """Take a committed configuration: build it aside, then swap one reference."""
-        sockets = self._receive_sockets(listeners)
-        config = msgspec.msgpack.decode(document, type=Config)
-        snapshot = await asyncio.to_thread(Snapshot.build, config, revision)
-        if snapshot.gateway.dns_servers != self._snapshot.gateway.dns_servers:
-            self._resolver = Resolver(snapshot.gateway.dns_servers)
-        self._snapshot = snapshot
-        self._journal.retain(snapshot.gateway.records_retention_days)
-        await self._inbound.configure(sockets)
+    async def _configure(self, document: bytes, revision: int, listening: dict[str, socket.socket]) -> None:
+        """Take a committed configuration: build it aside, then swap one reference; one after another, as they came."""
+        async with self._configuring:
+            config = msgspec.msgpack.decode(document, type=Config)
+            snapshot = await asyncio.to_thread(Snapshot.build, config, revision)
+            before, self._snapshot = self._snapshot.gateway, snapshot
+            gateway = snapshot.gateway
+            if gateway.dns_servers != before.dns_servers:
+                self._resolver = Resolver(gateway.dns_servers)
+            self._journal.retain(gateway.records_retention_days)
+            self._spool.keep_free(Floor(space=gateway.min_free_space))
+            await self._inbound.configure(listening)
 
-    def _receive_sockets(self, names: list[str]) -> dict[str, socket.socket]:
-        if not names:
-            return {}
-        _, fds, _, _ = socket.recv_fds(self._fds, 1, len(names))
-        sockets = {name: socket.socket(fileno=fd) for name, fd in zip(names, fds, strict=True)}
-        for sock in sockets.values():
-            sock.setblocking(False)
-        return sockets
+    def _suspend(self, listeners: list[str], deliveries: bool) -> None:
+        """Suspend exactly this."""
+        self._inbound.resume([])
+        if listeners:
+            self._inbound.suspend(listeners)
+        if deliveries != self._deliveries_suspended:
+            self._deliveries_suspended = deliveries
+            if deliveries:
+                self._scheduler.suspend()
+            else:
+                self._scheduler.resume()
 
-    def _status(self) -> dict[str, Any]:
-        return {
-            "index": self._index,
-            "pid": os.getpid(),
-            "revision": self._snapshot.revision,
-            "sessions": self._inbound.sessions,
-            "messages": self._spool.messages,
-            "recipients": self._spool.recipients,
-            "accepting": self._spool.accepting,
-            "sick": self._spool.sick,
-        }
+    def _report(self, counts: dict[str, Any]) -> None:
+        counts["status"] |= {"revision": self._snapshot.revision, "sessions": self._inbound.sessions}
+        self._master.tell("stats", **counts)
 
-    # --- housekeeping ------------------------------------------------------------------------------------------------
-
-    async def _keep_house(self) -> None:
-        """Report to the master every second until told to stop; leave when the shard is sick."""
-        while not self.stop_asked.is_set():
-            self._report()
-            if self._spool.sick:
-                self._journal.critical(maillog.shard_sick(self._index, self._spool.sick))
-                self.exit_code = EXIT_SICK
-                return
-            try:
-                async with asyncio.timeout(HEARTBEAT):
-                    await self.stop_asked.wait()
-            except TimeoutError:
-                pass
-
-    def _report(self) -> None:
-        counts = self._metrics
-        counts.queue_messages, counts.queue_recipients = self._spool.messages, self._spool.recipients
-        counts.log_lines_lost, counts.records_lost = self._journal.lines_lost, self._journal.records_lost
-        self._master.tell("stats", metrics=counts.snapshot(), status=self._status())
-
-    async def _adopt_leftovers(self) -> None:
-        """Take over shards that a larger number of workers left behind; each is moved message by message."""
-        for shard in leftover_shards(self._state / "spool", self._count):
-            if shard % self._count == self._index:
-                moved = await self._scheduler.adopt(self._state / "spool", shard)
-                self._journal.info(
-                    f"Spool shard {shard} was left by a larger number of workers; {moved} messages of it go on here"
-                )
+    # --- the end -----------------------------------------------------------------------------------------------------
 
     async def _close(self) -> None:
-        grace = 1.0 if self.exit_code else GRACE
+        grace = SICK_GRACE if self.exit_code else GRACE
         await asyncio.gather(self._inbound.stop(grace), self._scheduler.stop(grace))
         await self._spool.close()
-        self._report()
+        self._house.report()
         self._journal.close()
 
+    def mourn(self, bug: BaseException) -> None:
+        """Leave word of what ended this worker."""
+        trace = "".join(traceback.format_exception(bug))
+        note(f"bug in worker {self._index}\n{trace}")
+        if hasattr(self, "_journal"):
+            self._journal.critical(maillog.internal_error(f"worker {self._index}", trace))
+            self._journal.close()
 
-async def _main(arguments: argparse.Namespace) -> int:
+
+async def _main(arguments: argparse.Namespace) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is for the master, who stops us in order
     channel = socket.socket(fileno=arguments.channel)
     fds = socket.socket(fileno=arguments.fds)
     channel.setblocking(False)
-    async with asyncio.TaskGroup() as tasks:
-        worker = Worker(Path(arguments.state), arguments.index, arguments.count, fds, tasks)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop_asked.set)
-        await worker.run(channel)
-        os._exit(worker.exit_code)  # all is on disk; what is left are tasks that wait for peers
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            worker = Worker(Path(arguments.state), arguments.index, arguments.count, fds, tasks)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop_asked.set)
+            await worker.run(channel)
+            os._exit(worker.exit_code)  # all is on disk; what is left are tasks that wait for peers
+    except* Exception as bugs:
+        worker.mourn(bugs)
+        sys.exit(EXIT_FAILED)
 
 
 def main() -> None:
@@ -239,13 +211,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     arguments = parser.parse_args()
     die_with_parent(arguments.parent)
-    fault = ""
-    try:
-        uvloop.run(_main(arguments))
-    except* GatepostError as faults:
-        fault = str(faults.exceptions[0])
-    if fault:
-        sys.exit(f"gatepost: worker {arguments.index}: {fault}")
+    uvloop.run(_main(arguments))
 
 
 if __name__ == "__main__":

@@ -29,18 +29,18 @@ class Room:
 
     def __init__(self, directory: Path, floor: Floor, reserve: Path) -> None:
         self._directory = directory
-        self._floor = floor
+        self.floor = floor
         self._reserve = reserve
 
     def lack(self) -> str:
         """Say what is lacking, in one sentence; empty when there is room."""
         state = os.statvfs(self._directory)
         space = state.f_bavail * state.f_frsize
-        if space < self._floor.space:
-            return f"{self._directory} has {space >> 10} KiB free, less than the floor of {self._floor.space >> 10} KiB"
+        if space < self.floor.space:
+            return f"{self._directory} has {space >> 10} KiB free, less than the floor of {self.floor.space >> 10} KiB"
         # f_files is 0 where inodes are made on demand (btrfs)
-        if state.f_files and state.f_favail < self._floor.inodes:
-            return f"{self._directory} has {state.f_favail} inodes free, less than the floor of {self._floor.inodes}"
+        if state.f_files and state.f_favail < self.floor.inodes:
+            return f"{self._directory} has {state.f_favail} inodes free, less than the floor of {self.floor.inodes}"
         return ""
 
     def hold(self) -> bool:

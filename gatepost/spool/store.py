@@ -101,6 +101,10 @@ class Spool:
         """Recipients that are not final."""
         return self._writer.recipients
 
+    def keep_free(self, floor: Floor) -> None:
+        """Take another floor from now on."""
+        self._writer.room.floor = floor
+
     # --- writing
 
     def incoming(self, mid: int) -> Incoming:

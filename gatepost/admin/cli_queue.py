@@ -86,8 +86,10 @@ def _confirmed(verb: str, target: str, yes: bool, act: Callable[[], int]) -> int
 
 
 def _queue_lines(page: queue.Queue) -> Iterator[Any]:
+    if page.out_of_reach:
+        yield f"Not the whole queue, a part is out of reach: {shown(page.out_of_reach)}"
     if not page.destinations and not page.messages:
-        yield "The queue is empty."
+        yield "The queue is empty." if not page.out_of_reach else "The rest of it is empty."
         return
     rows = [(shown(one.destination), one.recipients, moment(one.next_due) or "now") for one in page.destinations]
     yield table("Destination", "Recipients", "Next attempt", rows=rows, right=(1,))

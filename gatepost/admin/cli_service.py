@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gatepost.admin.cli_base import Cli, Group, table
-from gatepost.admin.cli_text import count, moment, pairs, span
+from gatepost.admin.cli_text import count, moment, pairs, shown, span
 from gatepost.admin.operations import service
 
 group = Group("service", "The service as a whole.")
@@ -56,8 +56,14 @@ def _status_lines(now: service.Status) -> Iterator[Any]:
     ]
     yield table("Listener", "Address", "TLS", "State", rows=rows)
     yield ""
-    up = [(one.index, one.pid, one.sessions, "up" if one.up else "restarting") for one in now.workers]
+    up = [(one.index, one.pid, one.sessions, _worker_state(one)) for one in now.workers]
     yield table("Worker", "PID", "Sessions", "State", rows=up, right=(0, 1, 2))
     if now.counters:
         yield ""
         yield table("Counter", "Value", rows=[(name, f"{value:g}") for name, value in now.counters.items()], right=(1,))
+
+
+def _worker_state(one: service.WorkerStatus) -> str:
+    if not one.up:
+        return f"down: {shown(one.reason)}" if one.reason else "restarting"
+    return f"up, refuses new mail: {shown(one.lack)}" if one.lack else "up"

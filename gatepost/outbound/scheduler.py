@@ -294,7 +294,10 @@ class Scheduler:
 
     async def adopt(self, directory: Path, shard: int) -> int:
         """Move the messages of a shard that no worker owns into ours; return how many."""
-        return await adopt(self._shared.spool, directory, shard, self.enqueue)
+        try:
+            return await adopt(self._shared.spool, directory, shard, self.enqueue)
+        finally:
+            self._intake.look_from_the_beginning()  # what was put off there may be due before what was seen last here
 
 
 def _trace(bug: Exception) -> str:

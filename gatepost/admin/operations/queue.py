@@ -47,6 +47,8 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 
     destinations: list[QueuedDestination]
     messages: list[QueuedMessage]
+    out_of_reach: str = ""
+    """Which workers are down, and why: what their shards hold is not shown. Empty: all is shown."""
 
 
 def listing(operator: Operator, *, destination: str = "", limit: int = 100, offset: int = 0) -> Queue:

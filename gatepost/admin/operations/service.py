@@ -16,6 +16,10 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     sessions: int = 0
     up: bool = True
+    reason: str = ""
+    """Why it cannot start; empty when it can."""
+    lack: str = ""
+    """Why it takes no new mail: what its disk has too little of."""
 
 
 class ListenerStatus(msgspec.Struct, frozen=True, kw_only=True):

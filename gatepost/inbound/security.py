@@ -34,6 +34,11 @@ class Security:
         self.was_demanded = False
         """Whether the client was told to issue STARTTLS first."""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether TLS did not come about or was not good enough: then the log has said why."""
+        return bool(self._failure)
+
     async def start(self, wire: Wire, icid: int) -> Reply | None:
         """Do the handshake, the 220 being out; the refusal when what it came to is not enough. Raises TlsFailure."""
         policy, journal = self._access.policy, self._shared.journal

@@ -259,5 +259,6 @@ class Session:
         self._arrival.leave()
         if self._security is None:
             return
-        self._journal.info(maillog.icid_close(self._icid) if ending in IN_ORDER else maillog.icid_lost(self._icid, ending))
+        told = "" if self._security.has_failed else ending
+        self._journal.info(maillog.icid_close(self._icid) if ending in IN_ORDER else maillog.icid_lost(self._icid, told))
         self._security.keep(self._icid, self._arrival.host, self._wire.local_port, self._messages)

@@ -28,6 +28,15 @@ class Sent:
     redials: int = 0
 
 
+@dataclass
+class Taken:
+    """A message as the capture peer was given it: the command lines, the octets behind DATA, the final dot among them."""
+
+    mail: bytes
+    rcpt: list[bytes]
+    body: bytes
+
+
 class Sink:
     """A capture peer in a thread of its own: takes everything, notes the number of each message it answered 250."""
 
@@ -35,6 +44,7 @@ class Sink:
         self.port = 0
         self.delivered: Counter[int] = Counter()
         self.bodies: dict[int, bytes] = {}
+        self.taken: list[Taken] = []
         self.delay = delay
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -62,6 +72,7 @@ class Sink:
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mail, rcpt = b"", list[bytes]()
         try:
             writer.write(b"220 sink ESMTP\r\n")
             while line := await reader.readline():
@@ -73,12 +84,16 @@ class Sink:
                     body = await reader.readuntil(b"\r\n.\r\n")
                     if self.delay:
                         await asyncio.sleep(self.delay)
-                    self._note(body)
+                    self._note(Taken(mail, rcpt, body))
                     writer.write(b"250 taken\r\n")
                 elif verb == b"QUIT":
                     writer.write(b"221 bye\r\n")
                     break
                 else:
+                    if verb == b"MAIL":
+                        mail, rcpt = line, []
+                    elif verb == b"RCPT":
+                        rcpt.append(line)
                     writer.write(b"250 ok\r\n")
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -86,12 +101,13 @@ class Sink:
         finally:
             writer.close()
 
-    def _note(self, body: bytes) -> None:
-        found = _ID.search(body)
+    def _note(self, taken: Taken) -> None:
+        self.taken.append(taken)
+        found = _ID.search(taken.body)
         if found:
             number = int(found[1])
             self.delivered[number] += 1
-            self.bodies[number] = body
+            self.bodies[number] = taken.body
 
 
 class _Client:

@@ -2,6 +2,8 @@
 
 Three of them run at once: the next command or block of mail data, the first message of the session, the session as a whole.
 All are absolute: a client that sends an octet now and then moves none of them. Pure; the caller brings monotonic time.
+The first one begins anew with each answer of ours, and with each block of mail data, refused mail data included: it must be
+read to its end before it can be refused.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ from gatepost.smtp.reply import Reply
 
 NEARLY = 0.8
 """Part of the whole time after which no new message is begun, so that none is cut in the middle."""
+
+BLOCK = 1024
+"""Octets of mail data that count as progress (RFC 5321 4.5.3.2.5 gives each block its own time)."""
 
 
 class Clocks:
@@ -23,10 +28,18 @@ class Clocks:
         self._nearly = now + total * NEARLY
         self._first_message = now + unsuccessful if unsuccessful else self._end
         self._next = now + command
+        self._data = 0
 
-    def progress(self, now: float) -> None:
-        """A whole command or a block of mail data came: the next one may take its full time."""
+    def answered(self, now: float) -> None:
+        """A whole command was answered: the next one may take its full time."""
         self._next = now + self._command
+
+    def mail_data(self, octets: int, now: float) -> None:
+        """Mail data came: once a block of it is whole, the next one may take its full time."""
+        self._data += octets
+        if self._data >= BLOCK:
+            self._data = 0
+            self._next = now + self._command
 
     def message_accepted(self) -> None:
         """The session has injected a message; from here only the other two clocks count."""

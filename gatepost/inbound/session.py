@@ -111,7 +111,6 @@ class Session:
             if event is None:
                 await self._exchange(engine, clocks)
                 continue
-            clocks.progress(self._loop.time())
             answer: Reply | None = None
             match event:
                 case events.Content(octets=octets):
@@ -133,7 +132,7 @@ class Session:
                 case events.Reset():
                     self._abandon()
                 case events.StartTls():
-                    await self._start_tls(engine, security)
+                    await self._start_tls(engine, security, clocks)
                 case events.Refused():
                     security.was_demanded |= event.reply == reply.STARTTLS_FIRST
                     self._journal.info(maillog.command_refused(self._icid, event.command, str(event.reply)))
@@ -149,16 +148,22 @@ class Session:
 
     async def _exchange(self, engine: Receiver, clocks: Clocks) -> None:
         """Send what is due and wait for more; when the time runs out or the gateway stops, the engine says so and closes."""
-        self._flush(engine)
+        if octets := engine.data_to_send():
+            self._wire.write(octets)
+            clocks.answered(self._loop.time())
         if self._wire.clogged:
             await self._unclog(min(WRITE_TIMEOUT, clocks.left(self._loop.time())))
         if self._stopping and not engine.in_transaction:
             engine.refuse(self._not_available())
             return
         try:
-            engine.receive_data(await self._wire.read(clocks.left(self._loop.time())))
+            octets = await self._wire.read(clocks.left(self._loop.time()))
         except WireTimeout:
             engine.refuse(self._not_available() if self._stopping else clocks.farewell(self._loop.time()))
+            return
+        if engine.takes_content:
+            clocks.mail_data(len(octets), self._loop.time())
+        engine.receive_data(octets)
 
     async def _unclog(self, timeout: float) -> None:
         try:
@@ -166,11 +171,12 @@ class Session:
         except WireTimeout:
             raise WireTimeout("the client does not read our replies") from None
 
-    async def _start_tls(self, engine: Receiver, security: Security) -> None:
+    async def _start_tls(self, engine: Receiver, security: Security, clocks: Clocks) -> None:
         engine.reply(reply.READY_FOR_TLS)
         self._flush(engine)
         refusal = await security.start(self._wire, self._icid)
         engine.tls_started()
+        clocks.answered(self._loop.time())
         if refusal is not None:
             engine.refuse(refusal)
 

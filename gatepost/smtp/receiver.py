@@ -91,6 +91,11 @@ class Receiver:
         """Whether a MAIL was accepted and its fate is open."""
         return self._state in TRANSACTION
 
+    @property
+    def takes_content(self) -> bool:
+        """Whether the octets that come next are mail data."""
+        return self._state is State.DATA or self._chunk is not None
+
     def greet(self, reply: Reply) -> None:
         """Send the banner; nothing is read before. A refusal that does not close leaves the client to say QUIT."""
         if self._state is not State.CONNECTED:

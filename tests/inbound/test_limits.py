@@ -1,6 +1,6 @@
 """The three clocks of a session."""
 
-from gatepost.inbound.limits import Clocks
+from gatepost.inbound.limits import BLOCK, Clocks
 from gatepost.smtp import reply
 
 
@@ -11,7 +11,7 @@ def clocks() -> Clocks:
 def test_the_shortest_clock_counts() -> None:
     c = clocks()
     assert c.left(100.0) == 50
-    c.progress(145.0)
+    c.answered(145.0)
     assert c.left(145.0) == 35
     c.message_accepted()
     assert c.left(145.0) == 50
@@ -23,9 +23,19 @@ def test_octets_that_make_no_command_move_nothing() -> None:
     assert c.farewell(150.0) == reply.COMMAND_TIMEOUT
 
 
+def test_mail_data_moves_the_clock_block_by_block() -> None:
+    c = clocks()
+    c.message_accepted()
+    for second in range(1, 40):
+        c.mail_data(10, 100.0 + second)
+    assert c.left(139.0) == 11
+    c.mail_data(BLOCK - 390, 140.0)
+    assert c.left(140.0) == 50
+
+
 def test_each_clock_has_its_farewell() -> None:
     c = clocks()
-    c.progress(179.0)
+    c.answered(179.0)
     assert c.farewell(180.0) == reply.UNSUCCESSFUL_TIMEOUT
     c.message_accepted()
     assert c.farewell(300.0) == reply.CONNECTION_TIME_EXCEEDED

@@ -8,10 +8,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gatepost.admin.operations import configuration
+from gatepost.admin.operations.operator import Operator
+from gatepost.config.exchange import examine
+from gatepost.config.model import Config
+from gatepost.errors import ControlError
+from gatepost.service.control import call
 from tests.support.process import run, wait_for
 
 COMMAND = (sys.executable, "-m", "gatepost")
@@ -42,28 +48,45 @@ class Gateway:
         self.cli("config", "import", str(file))
         self.cli("config", "commit", "-m", comment)
 
-    def start(self, workers: int = 1, *options: str) -> None:
-        """Start the service and wait until every worker serves."""
+    def commit(self, config: Config, comment: str = "test") -> int:
+        """Commit a configuration without the cost of commands; returns the revision."""
+        operator = Operator(self.state, author="test")
+        configuration.replace(operator, config, force=True)
+        return configuration.commit(operator, comment).revision
+
+    def ask(self, verb: str, **arguments: Any) -> Any:
+        """Ask the running service without the cost of a command."""
+        return call(self.state / "control.sock", verb, **arguments)
+
+    def start(
+        self,
+        workers: int = 1,
+        *options: str,
+        up: int | None = None,
+        before: Sequence[str] = (),
+        python: str = sys.executable,
+        env: Mapping[str, str] = {},
+    ) -> None:
+        """Start the service and wait until every worker serves, or `up` of them. `before`: a command that runs it."""
+        serve = [*before, python, *COMMAND[1:], "--state", str(self.state), "serve", "--workers", str(workers), *options]
         with open(self.output, "ab") as output:
             self.process = subprocess.Popen(
-                [*COMMAND, "--state", str(self.state), "serve", "--workers", str(workers), *options],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                serve, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env={**os.environ, **env}
             )
-        wait_for(lambda: self._ended() or self._serves(workers), f"gateway serves\n{self.output.read_text()}")
-        assert not self._ended(), self.output.read_text()
+        workers = workers if up is None else up
+        try:
+            wait_for(lambda: self._ended() or self._serves(workers), "the gateway serves")
+        finally:
+            assert not self._ended(), self.output.read_text()
 
     def _ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
 
     def _serves(self, workers: int) -> bool:
-        if not (self.state / "control.sock").exists():
+        try:
+            return sum(worker["up"] for worker in self.ask("status")["workers"]) >= workers
+        except ControlError:
             return False
-        done = self.cli("status", "--json", check=False)
-        if done.returncode:
-            return False
-        return sum(worker["up"] for worker in json.loads(done.stdout)["workers"]) == workers
 
     def stop(self) -> int:
         """End it in order; returns the exit status."""
@@ -79,7 +102,7 @@ class Gateway:
 
     def workers(self) -> list[int]:
         """Return the worker processes' numbers."""
-        return [worker["pid"] for worker in self.json("status")["workers"]]
+        return [worker["pid"] for worker in self.ask("status")["workers"]]
 
     def log(self) -> str:
         """Return the mail log so far."""
@@ -103,10 +126,10 @@ def gateway(directory: Path, document: str = "", *, workers: int = 1, start: boo
     """A gateway with `document` committed, started unless told otherwise; stopped at the end, by force if need be."""
     one = Gateway(directory / "state")
     if document:
-        one.configure(document)
-    if start:
-        one.start(workers)
+        one.commit(examine(document.encode(), Config()).accepted())
     try:
+        if start:
+            one.start(workers)
         yield one
     finally:
         if one.process is not None and one.process.poll() is None:

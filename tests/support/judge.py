@@ -40,8 +40,8 @@ class Taken:
 class Sink:
     """A capture peer in a thread of its own: takes everything, notes the number of each message it answered 250."""
 
-    def __init__(self, delay: float = 0.0) -> None:
-        self.port = 0
+    def __init__(self, delay: float = 0.0, port: int = 0) -> None:
+        self.port = port
         self.delivered: Counter[int] = Counter()
         self.bodies: dict[int, bytes] = {}
         self.taken: list[Taken] = []
@@ -61,7 +61,7 @@ class Sink:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 24))
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 24))
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()

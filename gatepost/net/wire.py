@@ -35,6 +35,7 @@ class Wire(asyncio.Protocol):
         "_deadline",
         "_ended",
         "_engine",
+        "_fault",
         "_loop",
         "_lost",
         "_paused",
@@ -55,7 +56,8 @@ class Wire(asyncio.Protocol):
         self._engine: TlsEngine | None = None
         self._received = b""
         self._ended = False
-        self._lost: str = ""
+        self._lost = ""
+        self._fault = ""
         self._paused = False
         self._clogged = False
         self._waiter: asyncio.Future[None] | None = None
@@ -87,7 +89,8 @@ class Wire(asyncio.Protocol):
         return True  # a peer that half-closes after the dot still gets its answer
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = (str(exc) if exc else "") or "connection closed"
+        self._fault = "" if exc is None else str(exc) or type(exc).__name__
+        self._lost = self._fault or "connection closed"
         self._ended = True
         self._clogged = False
         if self._timer is not None:
@@ -115,15 +118,15 @@ class Wire(asyncio.Protocol):
                 if self._received:
                     return self._take()
                 if self._ended:
-                    if self._lost and self._lost != "connection closed":
-                        raise WireClosed(self._lost)
+                    if self._fault:
+                        raise WireClosed(self._fault)
                     return b""
             elif octets := self._decrypt(self._engine):
                 return octets
             elif self._engine.closed:
                 return b""
             elif self._ended:
-                raise WireClosed("the peer cut the TLS connection without close_notify")
+                raise WireClosed(self._fault or "the peer cut the TLS connection without close_notify")
             await self._wait(timeout)
 
     @property

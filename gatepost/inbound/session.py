@@ -156,6 +156,9 @@ class Session:
         if self._stopping and not engine.in_transaction:
             engine.refuse(self._not_available())
             return
+        if engine.paused:
+            await asyncio.sleep(0)  # a client that says so much at once is not served before all others
+            return
         try:
             octets = await self._wire.read(clocks.left(self._loop.time()))
         except WireTimeout:

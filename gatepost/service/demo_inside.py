@@ -35,7 +35,8 @@ async def _session(wire: Wire, inbox: Path) -> None:
             match event:
                 case None:
                     wire.write(engine.data_to_send())
-                    engine.receive_data(await wire.read(IDLE))
+                    if not engine.paused:
+                        engine.receive_data(await wire.read(IDLE))
                 case events.Closed():
                     break
                 case events.Content(octets=octets):

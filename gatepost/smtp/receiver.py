@@ -39,6 +39,9 @@ CLIENT_QUIT = "client quit"
 CLIENT_CLOSED = "client closed the connection"
 """The two endings, as `Closed` names them, that are in order; any other reason says what went wrong."""
 
+MANY = 1000
+"""Replies that are kept before they must be sent: a client that pipelines and never reads would have us keep millions."""
+
 _HTTP = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"PATCH", b"TRACE", b"PRI"})
 _ERRORS = frozenset({500, 501, 502, 503, 504, 555})
 """Replies that make a command a bad one; refusals by size or policy do not."""
@@ -66,6 +69,8 @@ class Receiver:
         """What the client called itself; empty before EHLO and after STARTTLS."""
         self.extended = False
         """Whether it said EHLO."""
+        self.paused = False
+        """Whether the last None of `next_event` asks for `data_to_send` and not for more octets."""
         self._hostname, self._limits = hostname, limits
         self._offers_tls, self._require_tls, self._encrypted = starttls, require_tls, False
         self._state = State.CONNECTED
@@ -115,12 +120,19 @@ class Receiver:
             self._lines.feed(octets)
 
     def next_event(self) -> Event | None:
-        """Return what happened next; None when more octets are needed. To ask while a reply is owed is a bug."""
+        """Return what happened next; None when more octets are needed, or when `paused`: then send what is due first.
+
+        To ask while a reply is owed is a bug.
+        """
+        self.paused = False
         while not self._events:
             if self._question is not None:
                 raise RuntimeError("an event waits for its reply")
             if self._state is State.CLOSED:
                 return Closed(self._reason)
+            if len(self._out) >= MANY:
+                self.paused = True
+                return None
             if not self._advance():
                 if not self._ended:
                     return None

@@ -67,7 +67,8 @@ class FakeGateway:
             match event:
                 case None:
                     wire.write(engine.data_to_send())
-                    engine.receive_data(await wire.read(10))
+                    if not engine.paused:
+                        engine.receive_data(await wire.read(10))
                 case events.Closed():
                     break
                 case events.Hello():

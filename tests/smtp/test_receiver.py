@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepost.smtp import events, reply
-from gatepost.smtp.receiver import Limits, Receiver
+from gatepost.smtp.receiver import MANY, Limits, Receiver
 from gatepost.smtp.reply import Reply
 from tests.support.dialog import EnginePeer
 
@@ -104,6 +104,17 @@ def test_closing_banner_closes() -> None:
     engine = Receiver("mx.example", LIMITS, starttls=True)
     engine.greet(reply.TOO_MANY_FROM_HOST)
     assert isinstance(engine.next_event(), events.Closed)
+
+
+def test_replies_are_sent_before_there_are_too_many() -> None:
+    engine = receiver(b"HELP\r\n" * (MANY + 5))
+    engine.data_to_send()
+    assert engine.next_event() is None
+    assert engine.paused
+    assert engine.data_to_send().count(b"214 ") == MANY
+    assert engine.next_event() is None
+    assert not engine.paused
+    assert engine.data_to_send().count(b"214 ") == 5
 
 
 @pytest.mark.parametrize("command", [b"RSET\r\n", b"HELO c\r\n", b"EHLO c\r\n"])

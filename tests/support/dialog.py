@@ -132,6 +132,13 @@ class EnginePeer:
 
     def pump(self) -> None:
         """Answer all that can be answered."""
+        while True:
+            self._answer_all()
+            self.sent += self.engine.data_to_send()
+            if not self.engine.paused:
+                return
+
+    def _answer_all(self) -> None:
         while not self.closed and (event := self.engine.next_event()) is not None:
             if isinstance(event, events.Content) and self.events and isinstance(self.events[-1], events.Content):
                 self.events[-1] = events.Content(self.events[-1].octets + event.octets)
@@ -141,7 +148,6 @@ class EnginePeer:
                 self.closed = event.reason
             elif (answer := self._answer(event)) is not None:
                 self.engine.reply(answer)
-        self.sent += self.engine.data_to_send()
 
     def _answer(self, event: events.Event) -> Reply | None:
         match event:

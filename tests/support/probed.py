@@ -58,6 +58,13 @@ ALL = ["127.0.0.1:{inside}"]
 _LOG_LINE = re.compile(r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4} (Info|Warning|Critical|Debug): [^\n]+")
 
 
+def worker_memory(pid: int) -> int:
+    """Return the resident memory of a process in KiB."""
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1])
+
+
 @dataclass
 class Probed:
     """The gateway under probe."""
@@ -92,12 +99,7 @@ class Probed:
 
     def rss(self) -> int:
         """Return the memory of all workers in KiB."""
-        total = 0
-        for pid in self.pids:
-            found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-            assert found
-            total += int(found[1])
-        return total
+        return sum(map(worker_memory, self.pids))
 
     def healthy(self) -> None:
         """Assert what must hold behind every probe."""

@@ -82,7 +82,7 @@ class Security:
             connection=icid,
             time=self._began,
             peer=host.address,
-            peer_name=host.name,
+            peer_name=host.verified_name,
             port=port,
             listener=self._listener.name,
             rule=f"{access.group or 'ALL'}: {access.entry}",

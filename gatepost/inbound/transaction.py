@@ -88,7 +88,7 @@ class Transaction:
         self._incoming.write(
             trace.received_field(
                 hello_name=hello_name,
-                peer_name=self._host.name if self._host.status == "verified" else "",
+                peer_name=self._host.verified_name,
                 peer_address=self._host.address,
                 hostname=self._snapshot.gateway.hostname,
                 extended=extended,
@@ -171,7 +171,7 @@ class Transaction:
                 icid=self._icid,
                 time=envelope.received,
                 peer=self._host.address,
-                peer_name=self._host.name,
+                peer_name=self._host.verified_name,
                 listener=self._listener.name,
                 group=self._group,
                 policy=self._policy.name,

@@ -14,7 +14,7 @@ _STATUS_WORDS = {
 
 def who(host: Host) -> str:
     """Name a host by its address, and by its name where that is verified."""
-    return f"{host.address} ({host.name})" if host.name and host.status == "verified" else host.address
+    return f"{host.address} ({host.verified_name})" if host.verified_name else host.address
 
 
 def because(host: Host, entry: str) -> str:

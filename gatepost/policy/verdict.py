@@ -22,6 +22,11 @@ class Host(msgspec.Struct, frozen=True):
     status: DnsStatus = "nx.domain"
     """Outcome of the double lookup (PTR, then A or AAAA back to the address); the name counts only when `verified`."""
 
+    @property
+    def verified_name(self) -> str:
+        """The name where it counts, else empty: anybody can name their address as they like."""
+        return self.name if self.status == "verified" else ""
+
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A mail flow policy with every inherited value filled in; sizes in octets, -1 = unlimited."""

@@ -6,14 +6,12 @@ The rest of the message is never parsed, and nothing but the Received field on t
 from __future__ import annotations
 
 import email.header
-import re
 import time
 
 from gatepost.tls.outcome import TlsOutcome
 
 PEEK = 64 * 1024
 """Octets at the start of the mail data that are looked at for Subject and Message-ID."""
-_FIELDS = re.compile(rb"^(subject|message-id):[ \t]*((?:[^\r\n]|\r\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _date_cache: tuple[int, str] = (-1, "")
@@ -64,14 +62,22 @@ def rfc5322_date(now: float) -> str:
 def peek(start: bytes) -> tuple[str, str]:
     """Return Subject (decoded) and Message-ID from the start of the mail data; empty where there is none."""
     end = start.find(b"\r\n\r\n")
-    subject = message_id = ""
-    for match in _FIELDS.finditer(start, 0, end if end >= 0 else len(start)):
-        value = match[2].replace(b"\r\n", b"").strip().decode("utf-8", "replace")
-        if match[1][0] in b"sS":
-            subject = subject or value
-        else:
-            message_id = message_id or value
-    return _decoded(subject), message_id
+    header = b"\r\n" + (start if end < 0 else start[:end])
+    lowered = header.lower()
+    return _decoded(_field(header, lowered, b"\r\nsubject:")), _field(header, lowered, b"\r\nmessage-id:")
+
+
+def _field(header: bytes, lowered: bytes, name: bytes) -> str:
+    """Return the first field of a name, unfolded (RFC 5322 2.2.3)."""
+    found = lowered.find(name)
+    if found < 0:
+        return ""
+    start = found + len(name)
+    end = header.find(b"\r\n", start)
+    while end >= 0 and header[end + 2 : end + 3] in (b" ", b"\t"):
+        end = header.find(b"\r\n", end + 2)
+    value = header[start:] if end < 0 else header[start:end]
+    return value.replace(b"\r\n", b"").strip().decode("utf-8", "replace")
 
 
 def _decoded(subject: str) -> str:

@@ -7,29 +7,52 @@ Letters are compared without case, and a quoted local part is taken for what it 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from gatepost.config.entries import AddressPattern, parse_list_entry
 from gatepost.policy.domains import above, canonical
 from gatepost.smtp.path import Path
 
+REMEMBERED = 4096
+"""Domains."""
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
 class AddressIndex:
-    """Address patterns in their order, found by dictionary: the cost of a lookup does not grow with the table."""
+    """Address patterns in their order, found by dictionary: the cost of a lookup does not grow with the table.
+
+    What a table says of a domain as a whole is remembered for the domains that were asked for last.
+    """
 
     def __init__(self, texts: Iterable[str], parse: Callable[[str], AddressPattern]) -> None:
         """Read and index the entries; ValueError with one sentence for the first that cannot be read."""
         self.texts = tuple(texts)
         self._orders: dict[AddressPattern, int] = {}
+        self._names_locals = False
         for order, text in enumerate(self.texts):
             pattern = parse(text)
+            self._names_locals |= bool(pattern.local)
             self._orders.setdefault(AddressPattern(local_part(pattern.local), pattern.domain, pattern.below), order)
+        self._of_domain = lru_cache(REMEMBERED)(self._find_domain)
 
     def first(self, path: Path) -> int | None:
         """Return the order of the first entry that names the address; None when none does."""
-        found = [order for pattern in _patterns(path) if (order := self._orders.get(pattern)) is not None]
+        order = self._of_domain(path.domain)
+        if not (self._names_locals and path.local_part):
+            return order
+        local = local_part(path.local_part)
+        patterns = AddressPattern(local), AddressPattern(local, canonical(path.domain))
+        found = [order for order in (order, *map(self._orders.get, patterns)) if order is not None]
+        return min(found, default=None)
+
+    def _find_domain(self, domain: str) -> int | None:
+        """Return the first entry that names every address of a domain; ALL is one, and `<>` has no other."""
+        patterns = [AddressPattern()]
+        if domain := canonical(domain):
+            patterns.append(AddressPattern("", domain))
+            patterns.extend(AddressPattern("", parent, below=True) for parent in above(domain))
+        found = [order for order in map(self._orders.get, patterns) if order is not None]
         return min(found, default=None)
 
 
@@ -53,17 +76,3 @@ def local_part(text: str) -> str:
     if len(text) > 2 and text[0] == '"' == text[-1]:
         text = _QUOTED_PAIR.sub(r"\1", text[1:-1])
     return text.lower()
-
-
-def _patterns(path: Path) -> Iterator[AddressPattern]:
-    """Return every pattern that could name the address; ALL is one of them, and the null reverse-path has no other."""
-    local, domain = local_part(path.local_part), canonical(path.domain)
-    yield AddressPattern()
-    if local:
-        yield AddressPattern(local)
-    if not domain:
-        return
-    yield AddressPattern(local, domain)
-    yield AddressPattern("", domain)
-    for parent in above(domain):
-        yield AddressPattern("", parent, below=True)

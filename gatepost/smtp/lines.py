@@ -32,25 +32,30 @@ class LineReader:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._buffer = bytearray()
+        self._buffer = b""
+        self._at = 0
+        """What stands before it was given out: a pipeline is cut without moving what is left of it."""
         self._discarded = 0
 
     def __len__(self) -> int:
-        return len(self._buffer)
+        return len(self._buffer) - self._at
 
     def feed(self, octets: bytes) -> None:
         """Add octets as they came."""
-        self._buffer += octets
+        if self._at == len(self._buffer):
+            self._buffer, self._at = octets, 0
+        else:
+            self._buffer, self._at = self._buffer[self._at :] + octets, 0
 
     def clear(self) -> None:
         """Forget everything that was not given out."""
-        self._buffer.clear()
+        self._buffer, self._at = b"", 0
         self._discarded = 0
 
     def take(self, size: int) -> bytes:
         """Give out at most `size` octets, raw."""
-        octets = bytes(self._buffer[:size])
-        del self._buffer[:size]
+        octets = self._buffer[self._at : self._at + size]
+        self._at += len(octets)
         return octets
 
     def next_line(self) -> bytes | Trouble | None:
@@ -59,37 +64,36 @@ class LineReader:
             trouble = self._skip()
             if trouble is not None or self._discarded:
                 return trouble
-        buffer = self._buffer
-        if buffer[:2] == _TLS_HANDSHAKE:
+        buffer, at = self._buffer, self._at
+        if buffer.startswith(_TLS_HANDSHAKE, at):
             return Trouble.TLS
-        end = buffer.find(b"\n", 0, self._limit)
+        end = buffer.find(b"\n", at, at + self._limit)
         if end < 0:
-            if len(buffer) < self._limit:
+            if len(buffer) - at < self._limit:
                 return None
             self._discard(self._limit)
             return Trouble.TOO_LONG
-        line = bytes(buffer[: end + 1])
-        del buffer[: end + 1]
-        if line[-2:] != b"\r\n" or line.count(b"\r") > 1:
+        self._at = end + 1
+        line = buffer[at:end]
+        if line.find(b"\r") != end - at - 1 or end == at:
             return Trouble.BARE
-        return line[:-2]
+        return line[:-1]
 
     def _skip(self) -> Trouble | None:
         """Go on discarding a line that was too long, at most to its end."""
         left = ENDLESS - self._discarded
-        end = self._buffer.find(b"\r\n", 0, left + 1)
+        end = self._buffer.find(b"\r\n", self._at, self._at + left + 1)
         if end < 0:
             self._discard(left)
             return Trouble.ENDLESS if self._discarded >= ENDLESS else None
-        del self._buffer[: end + 2]
+        self._at = end + 2
         self._discarded = 0
         return None
 
     def _discard(self, size: int) -> None:
         """Throw away at most `size` octets, but not a CR whose LF may come or stands behind it."""
-        buffer = self._buffer
-        size = min(size, len(buffer))
-        if size and buffer[size - 1] == 13 and (size == len(buffer) or buffer[size] == 10):
-            size -= 1
-        del buffer[:size]
-        self._discarded += size
+        buffer, end = self._buffer, min(self._at + size, len(self._buffer))
+        if end > self._at and buffer[end - 1] == 13 and (end == len(buffer) or buffer[end] == 10):
+            end -= 1
+        self._discarded += end - self._at
+        self._at = end

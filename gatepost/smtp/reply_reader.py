@@ -6,6 +6,8 @@ comes next could not be told apart from an answer to something else (faults.md 2
 
 from __future__ import annotations
 
+from collections import deque
+
 from gatepost.errors import GatepostError
 from gatepost.smtp.grammar import printable
 from gatepost.smtp.reply import Reply
@@ -14,6 +16,10 @@ MAX_LINE = 4096
 """Octets of a line with its CR LF; RFC 5321 4.5.3.1.5 promises 512, some peers write essays."""
 MAX_LINES = 1000
 MAX_REPLY = 64 * 1024
+
+_CODES = {b"%d " % code: code for code in range(200, 600)}
+"""How a reply of one line may begin."""
+_CR = 13
 
 
 class BadReply(GatepostError):
@@ -24,21 +30,37 @@ class ReplyReader:
     """A buffer that gives out whole replies."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._whole: deque[bytes] = deque()
+        """Lines, without their LF."""
+        self._rest = b""
+        """What stands behind the last LF."""
         self._code = b""
         self._lines: list[str] = []
         self._size = 0
 
     def __bool__(self) -> bool:
         """Whether there are octets that were not given out."""
-        return bool(self._buffer or self._lines)
+        return bool(self._whole or self._rest or self._lines)
 
     def feed(self, octets: bytes) -> None:
         """Add octets as they came."""
-        self._buffer += octets
+        lines = (self._rest + octets if self._rest else octets).split(b"\n")
+        self._rest = lines.pop()
+        self._whole += lines
 
     def next_reply(self) -> Reply | None:
         """Give out the next reply; None when more octets are needed."""
+        if self._whole and not self._lines:
+            line = self._whole[0]
+            code = _CODES.get(line[:4])
+            if code is not None and line[-1] == _CR and len(line) < MAX_LINE:
+                text = line[4:-1].decode("utf-8", "surrogateescape")
+                if text.isprintable():  # no CR, no NUL: one line that nothing is wrong with, as nearly all are
+                    self._whole.popleft()
+                    return Reply(code, text)
+        return self._any_reply()
+
+    def _any_reply(self) -> Reply | None:
         while (line := self._next_line()) is not None:
             code, mark = line[:3], line[3:4]
             if len(code) != 3 or not code.isdigit() or code[0] not in b"2345" or mark not in (b" ", b"-", b""):
@@ -59,14 +81,14 @@ class ReplyReader:
         return None
 
     def _next_line(self) -> bytes | None:
-        buffer = self._buffer
-        end = buffer.find(b"\n", 0, MAX_LINE)
-        if end < 0:
-            if len(buffer) >= MAX_LINE:
+        if not self._whole:
+            if len(self._rest) >= MAX_LINE:
                 raise BadReply("reply line too long")
             return None
-        line = bytes(buffer[: end + 1])
-        del buffer[: end + 1]
-        if line[-2:] != b"\r\n" or line.count(b"\r") > 1 or b"\0" in line:
-            raise BadReply(f"bare CR, bare LF or NUL in a reply: {printable(line, 80)}")
-        return line[:-2]
+        line = self._whole.popleft()
+        if len(line) >= MAX_LINE:
+            raise BadReply("reply line too long")
+        if line[-1:] != b"\r" or line.count(b"\r") > 1 or b"\0" in line:
+            whole = line + b"\n"
+            raise BadReply(f"bare CR, bare LF or NUL in a reply: {printable(whole, 80)}")
+        return line[:-1]

@@ -25,7 +25,7 @@ from gatepost.smtp.events import (
     StartTlsReply,
 )
 from gatepost.smtp.grammar import is_hello_name
-from gatepost.smtp.outgoing import DotWriter, Writer
+from gatepost.smtp.outgoing import DotWriter, Writer, whole
 from gatepost.smtp.reply import Reply
 from gatepost.smtp.reply_reader import BadReply, ReplyReader
 from gatepost.smtp.states import SENDER, Ask, Stage
@@ -34,6 +34,10 @@ __all__ = ["Sender", "Transaction"]
 
 Due = tuple[Ask, int, bool]
 """What a reply is due for, the recipient's index, and whether the caller wants to see it."""
+
+_MAIL: Due = (Ask.MAIL, 0, True)
+_DATA: Due = (Ask.DATA, 0, True)
+_END: Due = (Ask.END, 0, True)
 
 _TRANSACTION = frozenset({Stage.ENVELOPE, Stage.CONTENT, Stage.ENDING})
 
@@ -46,6 +50,10 @@ class Sender:
             raise ValueError(f"not a host name: {hostname!r}")
         self.extensions: dict[str, str] = {}
         """Keyword in upper case to its parameters, from the last EHLO."""
+        self.pipelining = False
+        """Whether commands may be sent without waiting."""
+        self.using_bdat = False
+        """Whether content goes by BDAT: only where it need not wait either, for else DATA is as good."""
         self._hostname = hostname
         self._stage = Stage.CONNECTED
         self._replies = ReplyReader()
@@ -68,16 +76,6 @@ class Sender:
         """Content to be sent by itself when 354 comes."""
 
     # --- what holds --------------------------------------------------------------------------------------------------
-
-    @property
-    def pipelining(self) -> bool:
-        """Whether commands may be sent without waiting."""
-        return "PIPELINING" in self.extensions
-
-    @property
-    def using_bdat(self) -> bool:
-        """Whether content goes by BDAT: only where it need not wait either, for else DATA is as good."""
-        return "CHUNKING" in self.extensions and "PIPELINING" in self.extensions
 
     @property
     def in_transaction(self) -> bool:
@@ -114,25 +112,36 @@ class Sender:
         if self._replies:
             self._fail("octets in the clear behind the answer to STARTTLS")
             return
-        self._stage, self.extensions = Stage.GREETED, {}
+        self._stage = Stage.GREETED
+        self._learn({})
 
     def mail(self, transaction: Transaction) -> None:
         """Send the envelope: MAIL, each RCPT, and DATA where content does not go by BDAT."""
+        self._begin(transaction)
+        self._writer = Writer() if self.using_bdat else DotWriter()
+
+    def _begin(self, transaction: Transaction) -> None:
         known = self.extensions
-        commands = [((Ask.MAIL, 0, True), mail_command(transaction, known))]
+        dues, commands = [_MAIL], [mail_command(transaction, known)]
         for index in range(len(transaction.recipients)):
-            commands.append(((Ask.RCPT, index, True), rcpt_command(transaction, index, known)))
+            dues.append((Ask.RCPT, index, True))
+            commands.append(rcpt_command(transaction, index, known))
         if not self.using_bdat:
-            commands.append(((Ask.DATA, 0, True), b"DATA\r\n"))
+            dues.append(_DATA)
+            commands.append(b"DATA\r\n")
         self._check_stage(Ask.MAIL)
         if self._stale:
-            commands.insert(0, ((Ask.RSET, 0, False), b"RSET\r\n"))
+            dues.insert(0, (Ask.RSET, 0, False))
+            commands.insert(0, b"RSET\r\n")
         self._stage = Stage.ENVELOPE
         self._stale = self._given_up = self._mail_refused = False
         self._asked, self._accepted = len(transaction.recipients), 0
-        self._writer = Writer() if self.using_bdat else DotWriter()
         self._piece = self._whole = None
-        for due, command in commands:
+        if self.pipelining and not self._replies:
+            self._due += dues
+            self._out += commands
+            return
+        for due, command in zip(dues, commands, strict=True):
             self._send(due, command)
 
     def content(self, octets: bytes) -> None:
@@ -169,13 +178,12 @@ class Sender:
 
     def send_whole(self, transaction: Transaction, octets: bytes) -> None:
         """Send envelope and content, everything as early as the peer allows; no further call is needed."""
-        writer = Writer() if self.using_bdat else DotWriter()
-        whole = writer.take(octets) + writer.finish()  # what is wrong with it shows before anything is sent
-        self.mail(transaction)
+        content = whole(octets, dots=not self.using_bdat)  # what is wrong with it shows before anything is sent
+        self._begin(transaction)
         if self.using_bdat:
-            self._end(b"BDAT %d LAST\r\n%b" % (len(whole), whole))
+            self._end(b"BDAT %d LAST\r\n%b" % (len(content), content))
         else:
-            self._whole = whole
+            self._whole = content
 
     def rset(self) -> None:
         """Give up the transaction under way; where DATA is on its way only a close does that."""
@@ -204,11 +212,21 @@ class Sender:
 
     def data_to_send(self) -> bytes:
         """Hand over what is due to the peer."""
-        if not self._out:
+        out = self._out
+        if not out:
             return b""
-        octets = b"".join(self._out)
-        self._out.clear()
+        octets = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
         return octets
+
+    def events(self) -> list[Event]:
+        """Return all replies at hand as events; behind a fault nothing comes."""
+        found: list[Event] = []
+        while (event := self.next_event()) is not None:
+            found.append(event)
+            if self._fault and type(event) is PeerFault:
+                break
+        return found
 
     def next_event(self) -> Event | None:
         """Return the next reply as an event; None when more octets are needed."""
@@ -236,7 +254,8 @@ class Sender:
     def _answered(self, due: Due, reply: Reply) -> Event | None:
         ask, index, wanted = due
         step = SENDER[ask]
-        if reply.is_positive and reply.code not in step.codes:
+        positive = reply.code < 400
+        if positive and reply.code not in step.codes:
             self._fail(f"{reply.code} is no answer to {ask.value}")
             return None
         event = self._judge(ask, index, reply)
@@ -246,12 +265,12 @@ class Sender:
             self._leaving = True
             if self._stage is Stage.ENVELOPE:
                 self._give_up(stale=False)
-        stage = step.taken if reply.is_positive else step.refused
+        stage = step.taken if positive else step.refused
         if stage is not None and not (self._given_up and ask is Ask.DATA):
             self._stage = stage
-        if ask is Ask.DATA and self._stage is Stage.CONTENT and self._whole is not None:
-            self._end(self._whole)
-        if not self._due and self._waiting:
+            if stage is Stage.CONTENT and self._whole is not None:
+                self._end(self._whole)
+        if self._waiting and not self._due:
             following, command = self._waiting.popleft()
             self._send(following, command)
         if self._given_up and not self._due and self._stage in _TRANSACTION:
@@ -260,21 +279,21 @@ class Sender:
 
     def _judge(self, ask: Ask, index: int, reply: Reply) -> Event | None:
         """Turn a reply into the event that tells it, after what it means for the transaction."""
+        if ask is Ask.RCPT:
+            self._count(reply)
+            return RcptReply(index, reply)
+        if ask is Ask.MAIL:
+            if reply.code >= 400:
+                self._mail_refused = True
+                self._give_up(stale=False)
+            return MailReply(reply)
+        if ask is Ask.DATA:
+            return self._judge_data(reply)
+        if ask is Ask.END or ask is Ask.CHUNK:
+            return self._judge_end(ask, reply)
         match ask:
-            case Ask.RCPT:
-                self._count(reply)
-                return RcptReply(index, reply)
-            case Ask.MAIL:
-                if not reply.is_positive:
-                    self._mail_refused = True
-                    self._give_up(stale=False)
-                return MailReply(reply)
-            case Ask.END | Ask.CHUNK:
-                return self._judge_end(ask, reply)
-            case Ask.DATA:
-                return self._judge_data(reply)
             case Ask.HELLO:
-                self.extensions = _extensions(reply)
+                self._learn(_extensions(reply))
                 return HelloReply(reply, self.extensions)
             case Ask.STARTTLS:
                 if reply.is_positive and self._replies:
@@ -288,7 +307,7 @@ class Sender:
 
     def _count(self, reply: Reply) -> None:
         self._asked -= 1
-        if reply.is_positive:
+        if reply.code < 400:
             if self._mail_refused:
                 self._fail(f"{reply.code} to RCPT behind a refused MAIL")
             self._accepted += 1
@@ -341,7 +360,12 @@ class Sender:
 
     def _end(self, octets: bytes) -> None:
         self._stage, self._whole = Stage.ENDING, None
-        self._send((Ask.END, 0, True), octets)
+        self._send(_END, octets)
+
+    def _learn(self, extensions: dict[str, str]) -> None:
+        self.extensions = extensions
+        self.pipelining = "PIPELINING" in extensions
+        self.using_bdat = self.pipelining and "CHUNKING" in extensions
 
     def _give_up(self, *, stale: bool) -> None:
         self._given_up, self._stale = True, stale

@@ -233,13 +233,15 @@ class Session:
         self._journal.info(line)
 
     async def _end_of_data(self, event: events.EndOfData, security: Security, clocks: Clocks) -> Reply:
-        transaction, self._transaction = self._transaction, None
+        transaction = self._transaction
         assert transaction is not None
         if event.fault is not None:
+            self._transaction = None
             transaction.abandon(str(event.fault))
             self._journal.info(maillog.receiving_failed(self._icid, str(event.fault)))
             return event.fault
         answer = await transaction.accept(security.outcome)
+        self._transaction = None  # and not before: a bug in between would leave its file behind
         if answer.is_positive:
             self._messages += 1
             clocks.message_accepted()

@@ -65,6 +65,7 @@ class Connection:
         self._engine: TlsEngine | None = None
         self._outcome: TlsOutcome | None = None
         self._verdict: TlsVerdict | None = None
+        self._carrier: Carrier | None = None
         self._failure = ""
         self._ended = False
 
@@ -77,9 +78,11 @@ class Connection:
     @property
     def carrier(self) -> Carrier:
         """The connection as outcomes name it."""
-        tls = self._outcome
-        encrypted = f"{tls.protocol} {tls.cipher}" if tls else ""
-        return Carrier(dcid=self.dcid, host=self.hop.host, address=self.hop.address, encrypted=encrypted)
+        if self._carrier is None or self._verdict is None:  # before the verdict it may become another one
+            tls = self._outcome
+            encrypted = f"{tls.protocol} {tls.cipher}" if tls else ""
+            self._carrier = Carrier(dcid=self.dcid, host=self.hop.host, address=self.hop.address, encrypted=encrypted)
+        return self._carrier
 
     @property
     def is_fit(self) -> bool:
@@ -185,6 +188,9 @@ class Connection:
         if tls is not None and verdict.allowed:
             journal.info(maillog.dcid_tls_success(self.dcid, tls.protocol, tls.cipher, self._domain))
             metrics.tls["out", tls.protocol, tls.cipher, tls.group, "success"] += 1
+        elif verdict.allowed and not self._failure and self.requirement.setting != "no":
+            journal.info(maillog.dcid_tls_not_used(self.dcid, verdict.reason))
+            metrics.tls["out", "", "", "", "none"] += 1
         elif self.requirement.setting != "no":
             if tls is not None:
                 self._failure = f"verify error: {verdict.reason}"

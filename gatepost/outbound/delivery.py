@@ -188,6 +188,10 @@ class Delivery:
             self._carried = job
             return _End.REDIAL
         connection.messages += 1
+        done = result.delivered
+        if done is not None and self._settlement.delivered_whole(job, done, connection.carrier):
+            self._shared.metrics.bytes["out"] += job.parcel.envelope.size
+            return None
         return await self._settle(connection, job, result)
 
     async def _load(self, job: Job) -> Content | None:

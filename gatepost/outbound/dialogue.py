@@ -52,18 +52,21 @@ class Dialogue:
 
     async def events(self, timeout: float) -> list[Event]:
         """Return all replies at hand, waiting for the first; none when the transaction is over. The cheap way."""
+        sender, wire = self.sender, self.wire
         deadline = self._loop.time() + timeout
-        found: list[Event] = []
-        while True:
-            while (event := self.pending()) is not None:
-                found.append(event)
-                if type(event) is PeerFault:
-                    return found
-            if found or not self.sender.in_transaction:
-                return found
-            fault = await self._exchange(deadline)
-            if fault is not None:
-                return [fault]
+        found = sender.events()
+        try:
+            while not found and sender.in_transaction:
+                self.flush()
+                sender.receive_data(await wire.read(timeout))
+                found = sender.events()
+                if not found:
+                    timeout = deadline - self._loop.time()
+        except WireError as fault:
+            return [PeerFault(str(fault))]
+        for event in found:
+            self._count(event)
+        return found
 
     async def _exchange(self, deadline: float) -> PeerFault | None:
         """Send what is due and take in what comes."""
@@ -78,10 +81,13 @@ class Dialogue:
         """Return the next reply among the octets already taken in."""
         event = self.sender.next_event()
         if event is not None:
-            reply = getattr(event, "reply", None)
-            if reply is not None:
-                self._metrics.replies["out", reply.code] += 1
+            self._count(event)
         return event
+
+    def _count(self, event: Event) -> None:
+        reply = getattr(event, "reply", None)
+        if reply is not None:
+            self._metrics.replies["out", reply.code] += 1
 
     def flush(self) -> None:
         """Send what is due; raises WireError."""

@@ -6,7 +6,7 @@ parcel exists for a MID, so what an operator and a delivery do to it meets here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from gatepost.net.dns import ascii_domain
@@ -15,6 +15,7 @@ from gatepost.spool.message import Content, Envelope
 MAX_RECIPIENTS = 100
 """Of one transaction: what every server must take (RFC 5321 4.5.3.1.8)."""
 Verdict = Literal["", "bounce", "delete"]
+NONE_MADE: Mapping[int, int] = {}
 
 
 class Parcel:
@@ -40,12 +41,12 @@ class Job:
     __slots__ = ("attempts", "destination", "parcel", "rids", "taken", "tries", "void")
 
     def __init__(
-        self, parcel: Parcel, destination: str, rids: tuple[int, ...], attempts: dict[int, int] | None = None
+        self, parcel: Parcel, destination: str, rids: tuple[int, ...], attempts: Mapping[int, int] | None = None
     ) -> None:
         self.parcel = parcel
         self.destination = destination
         self.rids = rids
-        self.attempts = attempts or {}
+        self.attempts = attempts or NONE_MADE
         """Attempts made so far, for those tried before."""
         self.tries = 0
         """How often its delivery ended in a bug."""

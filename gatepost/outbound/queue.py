@@ -25,6 +25,7 @@ class DestinationQueue:
     __slots__ = (
         "_idle",
         "_loop",
+        "_timer",
         "_wake",
         "booked",
         "ceiling",
@@ -61,7 +62,9 @@ class DestinationQueue:
         """Wall clock up to which what goes out is spoken for: where a limit postpones, each next one comes later."""
         self.taken = 0
         self.taken_before = 0
-        self._idle: deque[asyncio.Future[Job | None]] = deque()
+        self._idle: deque[tuple[float, asyncio.Future[Job | None]]] = deque()
+        """Connections that wait for work, and until when."""
+        self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._wake = wake
 
@@ -70,7 +73,7 @@ class DestinationQueue:
     def put(self, job: Job) -> None:
         """Hand a job to a connection that waits for one, or queue it and ask for a connection."""
         while self._idle:
-            waiting = self._idle.pop()  # the one that waits shortest: the others may go
+            _, waiting = self._idle.pop()  # the one that waits shortest: the others may go
             if not waiting.done():
                 self._hand(job)
                 waiting.set_result(job)
@@ -95,19 +98,37 @@ class DestinationQueue:
     async def wait(self, seconds: float) -> Job | None:
         """Wait for a job; None when none came in time, or when the connection is asked to end."""
         waiting: asyncio.Future[Job | None] = self._loop.create_future()
-        self._idle.append(waiting)
-        timer = self._loop.call_later(seconds, _give_up, waiting)
+        until = self._loop.time() + seconds
+        idle = (until, waiting)
+        self._idle.append(idle)
+        if self._timer is None or self._timer.when() > until:
+            self._look_at(until)
         try:
             return await waiting
-        finally:
-            timer.cancel()
-            if waiting in self._idle:
-                self._idle.remove(waiting)
+        except asyncio.CancelledError:
+            if idle in self._idle:
+                self._idle.remove(idle)
+            raise
 
     def dismiss(self) -> None:
         """Ask the connections that wait for work to end."""
         while self._idle:
-            _give_up(self._idle.pop())
+            _give_up(self._idle.pop()[1])
+
+    def _look_at(self, when: float) -> None:
+        """See then who has waited long enough: one timer serves all waits, and a wait that ends early leaves it alone."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._end_waits)
+
+    def _end_waits(self) -> None:
+        self._timer = None
+        now = self._loop.time() + 0.001  # the loop's clock is no finer
+        for idle in [idle for idle in self._idle if idle[0] <= now]:
+            self._idle.remove(idle)
+            _give_up(idle[1])
+        if self._idle:
+            self._look_at(min(until for until, _ in self._idle))
 
     def _hand(self, job: Job) -> None:
         job.taken = True
@@ -115,7 +136,7 @@ class DestinationQueue:
 
     # --- connections -------------------------------------------------------------------------------------------------
 
-    def wants_connection(self, limit: int, *, standstill: bool = False) -> bool:
+    def wants_connection(self, limit: int = -1, *, standstill: bool = False) -> bool:
         """Return whether the waiting work deserves one more connection of at most `limit` (-1: any number).
 
         Grows by doubling, as long as enough work waits; `standstill` (nothing was taken for a while) is enough work.

@@ -70,9 +70,13 @@ def profile_name(envelope: Envelope, destination: Destination) -> str:
 
 def delivered(rid: int, outcome: Delivered, attempts: int) -> Ruling:
     """Return the ruling that nothing can change: the next hop has the message."""
-    detail = str(outcome.reply)[:MAX_DETAIL]
-    state = RecipientState(rid=rid, status=Status.DELIVERED, attempts=attempts + 1, detail=detail)
+    state = RecipientState(rid=rid, status=Status.DELIVERED, attempts=attempts + 1, detail=detail_of(outcome))
     return Ruling(state=state, outcome=outcome)
+
+
+def detail_of(outcome: Delivered) -> str:
+    """Return what is kept of the next hop's reply."""
+    return str(outcome.reply)[:MAX_DETAIL]
 
 
 def rule(

@@ -39,6 +39,8 @@ MAX_CONNECTIONS = 2000
 """Connections of one worker, all destinations together."""
 BACK_OFF = 60.0
 """Seconds, at most, for which a destination that nothing gets through to is left alone."""
+MIN_SHARE = 10
+"""Jobs that any queue may hold, however much is in hand."""
 CROWDED = 2.0
 """Seconds until another place is asked for where other workers hold all of them."""
 CEILING_SECONDS = 30.0
@@ -174,10 +176,9 @@ class Scheduler:
         queue = self._queues.get(job.destination)
         if queue is None:
             queue = self._queues[job.destination] = DestinationQueue(job.destination, self._wake)
-        wait = queue.down_until - time.monotonic() if queue.down is not None else 0.0
-        if queue.down is not None and wait > 0:
+        if queue.down is not None and (wait := queue.down_until - time.monotonic()) > 0:
             self._settlement.postpone(job, time.time() + wait, queue.down.diagnostic)
-        elif len(queue.jobs) > self._share():
+        elif len(queue.jobs) > MIN_SHARE and len(queue.jobs) > self._share():
             due = queue.book(1.0 / max(1, queue.taken - queue.taken_before), time.time() + BACK_OFF)
             self._settlement.postpone(job, due, "more mail waits for this destination than goes out")
         else:
@@ -185,7 +186,7 @@ class Scheduler:
 
     def _share(self) -> int:
         """A queue may have a quarter of what room is left: so some is left for every other, however many are slow."""
-        return max(10, (MAX_PARCELS - len(self._intake.parcels)) // 4)
+        return max(MIN_SHARE, (MAX_PARCELS - len(self._intake.parcels)) // 4)
 
     # --- connections -------------------------------------------------------------------------------------------------
 
@@ -198,7 +199,9 @@ class Scheduler:
         """Open a connection for a queue if its work deserves one."""
         if self._tasks is None or not self.open_for_work or len(self._running) >= MAX_CONNECTIONS:
             return
-        if not queue.jobs or (queue.rest_until and queue.rest_until > time.monotonic()):
+        if not queue.wants_connection(standstill=standstill):  # mostly not, and that is cheap to see
+            return
+        if queue.rest_until and queue.rest_until > time.monotonic():
             return
         limit = self._shared.snapshot().destinations.find(queue.domain).max_connections
         if queue.wants_connection(limit, standstill=standstill):

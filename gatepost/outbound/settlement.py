@@ -17,12 +17,13 @@ from gatepost.outbound.outcome import NOBODY, Carrier, Delivered, Outcome, Postp
 from gatepost.outbound.parcel import Job, Parcel, domain_of
 from gatepost.outbound.ruling import Ruling, delivered, profile_name, rule
 from gatepost.outbound.shared import Shared
+from gatepost.records import maillog
 from gatepost.spool.message import Content, Message, Progress
 
 FULL_WAIT = 5.0
 """Seconds until an outcome is written again that the disk had no room for."""
-UNFENCED = 500
-"""Outcomes that may be on their way to the disk before one is waited for."""
+UNFENCED = 50
+"""Outcomes that may be on their way to the disk before one is waited for: after a crash so many are delivered twice."""
 
 
 class Settlement:
@@ -33,6 +34,8 @@ class Settlement:
         self._enqueue = enqueue
         self._released = released
         self.fence = Fence()
+        self._no_room = False
+        """Outcomes wait for room on the disk, and the log says so."""
 
     async def catch_up(self) -> None:
         """Return when everything settled so far is durable: what is read from the spool then is as new as that."""
@@ -41,6 +44,26 @@ class Settlement:
             # The spool writes in the order in which it is told: an entry of nothing, behind the rest.
             await self._shared.spool.settle(Progress(mid=0, states=(), finished=False))
             self.fence.note_durable(number)
+
+    def delivered_whole(self, job: Job, outcome: Delivered, carrier: Carrier) -> bool:
+        """Settle a job whose message has nothing else left and was delivered to everybody; then it is out of hand.
+
+        Does what `settle` does in this case, the usual one, and says False for any other, having done nothing.
+        """
+        parcel, rids = job.parcel, job.rids
+        envelope = parcel.envelope
+        spool, fence = self._shared.spool, self.fence
+        alone = len(parcel.open) == len(rids) and parcel.open.issubset(rids)
+        if not alone or (envelope.notify and not outcome.dsn):
+            return False  # some of it waits elsewhere, or the sender asked to be told
+        if spool.lack or fence.settled - fence.durable >= UNFENCED:
+            return False  # the disk must be waited for
+        parcel.open.clear()
+        tell.delivered_whole(self._shared, envelope, rids, outcome, job.attempts, carrier)
+        fence.note(envelope.mid)
+        spool.finish_later(envelope.mid, len(rids))
+        self.forget(job)
+        return True
 
     async def settle(
         self,
@@ -141,9 +164,15 @@ class Settlement:
             try:
                 await spool.settle(progress)
                 break
-            except SpoolFull:
+            except SpoolFull as full:
                 # What was delivered must not be delivered again for want of room to say so: try until there is some.
+                if not self._no_room:
+                    self._no_room = True
+                    self._shared.journal.warning(maillog.outcomes_unwritable(str(full)))
                 await asyncio.sleep(FULL_WAIT)
+        if self._no_room:
+            self._no_room = False
+            self._shared.journal.info(maillog.outcomes_recovered())
         self.fence.note_durable(number)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 
 from gatepost.outbound.outcome import Carrier, Deleted, Delivered, Held, Outcome
-from gatepost.outbound.ruling import Ruling, phrase, profile_name
+from gatepost.outbound.ruling import Ruling, detail_of, phrase, profile_name
 from gatepost.outbound.shared import Shared
 from gatepost.policy.failure import Cost
 from gatepost.records import maillog
@@ -26,6 +27,40 @@ def outcomes(
         _record(shared, envelope, ruling, carrier, now)
     if finished:
         shared.journal.info(maillog.message_finished(envelope.mid))
+
+
+def delivered_whole(
+    shared: Shared,
+    envelope: Envelope,
+    rids: Sequence[int],
+    outcome: Delivered,
+    attempts: Mapping[int, int],
+    carrier: Carrier,
+) -> None:
+    """Tell that the next hop took a message for all its recipients that were left: what `outcomes` says, in one go."""
+    journal, mid = shared.journal, envelope.mid
+    journal.infos(
+        maillog.message_done(carrier.dcid, mid, rids),
+        maillog.response(mid, rids, outcome.reply.text),
+        maillog.message_finished(mid),
+    )
+    shared.metrics.recipients["delivered"] += len(rids)
+    detail, now = detail_of(outcome), time.time()
+    for rid in rids:
+        journal.outcome(
+            OutcomeRecord(
+                mid=mid,
+                rid=rid,
+                time=now,
+                address=envelope.recipients[rid],
+                outcome="delivered",
+                reply=detail,
+                dcid=carrier.dcid,
+                peer=carrier.address,
+                encrypted=carrier.encrypted,
+                attempts=attempts.get(rid, 0) + 1,
+            )
+        )
 
 
 def _by_outcome(rulings: Sequence[Ruling]) -> list[list[Ruling]]:

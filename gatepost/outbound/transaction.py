@@ -50,6 +50,8 @@ class Result(msgspec.Struct):
     """The connection may carry another message."""
     stale: bool
     """The peer went away without one reply."""
+    delivered: Delivered | None = None
+    """What all of them came to, where the next hop took the message for everybody, as it nearly always does."""
 
 
 def transaction(envelope: Envelope, rids: tuple[int, ...]) -> Transaction:
@@ -71,7 +73,7 @@ def transaction(envelope: Envelope, rids: tuple[int, ...]) -> Transaction:
 class Exchange:
     """A transaction under way."""
 
-    __slots__ = ("_content", "_data", "_dialogue", "_end", "_fault", "_mail", "_rcpt", "_stage", "_transaction")
+    __slots__ = ("_content", "_data", "_dialogue", "_end", "_fault", "_mail", "_rcpt", "_refused", "_stage", "_transaction")
 
     def __init__(self, dialogue: Dialogue, transaction: Transaction, content: Content) -> None:
         self._dialogue = dialogue
@@ -82,6 +84,8 @@ class Exchange:
         self._rcpt: dict[int, Reply] = {}
         self._data: Reply | None = None
         self._end: Reply | None = None
+        self._refused = False
+        """At least one recipient was refused by itself."""
         self._fault = ""
 
     async def run(self, *, host: str, hosts_left: bool) -> Result:
@@ -97,7 +101,11 @@ class Exchange:
             sender.send_whole(self._transaction, self._content.octets)
         while sender.in_transaction and not self._fault:
             await self._next()
-        if not sender.ready:
+        ready = sender.ready
+        if ready and not self._refused and self._end is not None and self._end.code == 250:
+            done = Delivered(self._end, dsn="DSN" in sender.extensions)
+            return Result([done] * len(self._transaction.recipients), alive=True, stale=False, delivered=done)
+        if not ready:
             self._take_in()  # the fault that ended it
         return Result(
             self._outcomes(hosts_left),
@@ -121,17 +129,18 @@ class Exchange:
         return "end" if self._data is not None or self._dialogue.sender.using_bdat else "data"
 
     def _note(self, event: object) -> None:
-        match event:
-            case RcptReply():
-                self._rcpt[event.index] = event.reply
-            case MailReply():
-                self._mail = event.reply
-            case EndReply():
-                self._end = event.reply
-            case DataReply():
-                self._data = event.reply
-            case PeerFault():
-                self._fault = event.text
+        if isinstance(event, RcptReply):
+            self._rcpt[event.index] = event.reply
+            if event.reply.code >= 400:
+                self._refused = True
+        elif isinstance(event, MailReply):
+            self._mail = event.reply
+        elif isinstance(event, EndReply):
+            self._end = event.reply
+        elif isinstance(event, DataReply):
+            self._data = event.reply
+        elif isinstance(event, PeerFault):
+            self._fault = event.text
 
     # --- content in pieces -------------------------------------------------------------------------------------------
 

@@ -66,7 +66,20 @@ class Journal:
 
     def info(self, text: str) -> None:
         """Log what happened; `text` comes from `records.maillog`."""
-        self._line("Info", text)
+        now = int(time())
+        if now != self._second:
+            self._turn(now)
+        self._lines.put(f"{self._stamp} Info: {text}\n")
+
+    def infos(self, *texts: str) -> None:
+        """Log what happened at once, in several lines."""
+        now = int(time())
+        if now != self._second:
+            self._turn(now)
+        head = f"{self._stamp} Info: "
+        put = self._lines.put
+        for text in texts:
+            put(f"{head}{text}\n")
 
     def warning(self, text: str) -> None:
         """Log what an operator should look at."""
@@ -125,7 +138,10 @@ class Journal:
     def _line(self, level: str, text: str) -> None:
         now = int(time())
         if now != self._second:
-            # The stamp before its second: another thread may log between the two.
-            self._stamp = asctime(localtime(now))
-            self._second = now
+            self._turn(now)
         self._lines.put(f"{self._stamp} {level}: {text}\n")
+
+    def _turn(self, now: int) -> None:
+        # The stamp before its second: another thread may log between the two.
+        self._stamp = asctime(localtime(now))
+        self._second = now

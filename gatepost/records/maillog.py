@@ -148,6 +148,11 @@ def dcid_tls_failed(dcid: int, reason: str) -> str:
     return f"DCID {dcid} TLS failed: {printable(reason)}"
 
 
+def dcid_tls_not_used(dcid: int, reason: str) -> str:
+    """Mail goes in clear text, for the next hop offers nothing else and the setting allows it; ours."""
+    return f"DCID {dcid} TLS not used: {printable(reason)}"
+
+
 def dcid_tls_required_failed(dcid: int, address: str) -> str:
     """Mail that must be encrypted was held back."""
     return f"DCID {dcid} IP {address} TLS was required but could not be successfully negotiated"
@@ -242,6 +247,16 @@ def spool_full(shard: int, reason: str) -> str:
 def spool_recovered(shard: int) -> str:
     """New mail is accepted again."""
     return f"Spool shard {shard}: there is room again, and new mail is accepted"
+
+
+def outcomes_unwritable(reason: str) -> str:
+    """Deliveries wait for room on the disk; ours."""
+    return f"What became of deliveries cannot be written: {printable(reason)}; they wait, and it is tried again"
+
+
+def outcomes_recovered() -> str:
+    """Deliveries go on."""
+    return "What became of deliveries is written again"
 
 
 def shard_sick(shard: int, reason: str) -> str:

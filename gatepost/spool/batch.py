@@ -80,6 +80,15 @@ def insertion(message: Message, states: tuple[RecipientState, ...] = ()) -> Oper
     return operation
 
 
+def departure(mid: int, finals: int) -> Operation:
+    """Return the operation that lets a message leave, with the last of its recipients."""
+    operation = Operation()
+    operation.frees = True
+    operation.finish = mid
+    operation.finals = finals
+    return operation
+
+
 def progression(progress: Progress) -> Operation:
     """Return the operation that records what a delivery changed, with the DSN that it caused."""
     operation = Operation() if progress.bounce is None else insertion(progress.bounce)

@@ -43,6 +43,10 @@ class Memory:
         self.lines.append(text)
         self._changed()
 
+    def infos(self, *texts: str) -> None:
+        for text in texts:
+            self.info(text)
+
     warning = info
     debug = info
 

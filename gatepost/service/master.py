@@ -118,6 +118,8 @@ class Master:
 
     def _ready(self, child: Child, revision: int) -> Any:
         """Let a worker serve; an operator may have committed or suspended something while it was starting."""
+        if child.decided.is_set():
+            self.tell(maillog.worker_serves(child.index))
         child.ready()
         child.order("suspension", **self._verbs.suspension())
         return None if revision == self._configuration.revision else self._configure(child)

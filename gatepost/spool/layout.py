@@ -53,8 +53,11 @@ class Layout:
             os.close(self._lock)
             self._lock = -1
             raise StateError(f"spool shard {self.shard} in {self.directory} is in use by process {owner}") from None
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            pass  # only for the sentence above; mail must leave a full disk, too
 
     def unlock(self) -> None:
         """Give the shard up. The lock file stays: to unlink it would let two processes lock two files of one name."""

@@ -14,6 +14,9 @@ import msgspec
 RESERVE = 16 << 20
 """More than the WAL ever holds (writer.CHECKPOINT_OCTETS and a group), so that a last checkpoint always succeeds."""
 
+OPENING = 1 << 20
+"""More than opening a shard writes: the index of its WAL, a page or two."""
+
 
 class Floor(msgspec.Struct, frozen=True):
     """What must stay free on the spool's file system; below it no new mail is accepted."""
@@ -42,6 +45,12 @@ class Room:
         if state.f_files and state.f_favail < self.floor.inodes:
             return f"{self._directory} has {state.f_favail} inodes free, less than the floor of {self.floor.inodes}"
         return ""
+
+    def make_way(self) -> None:
+        """Give the reserve up where there is no room even to open the shard: that writes, and mail is to leave it."""
+        state = os.statvfs(self._directory)
+        if state.f_bavail * state.f_frsize < OPENING:
+            self.release()
 
     def hold(self) -> bool:
         """Take the reserve if it is not held; False when the disk does not give it."""

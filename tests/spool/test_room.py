@@ -54,3 +54,15 @@ def test_a_reserve_that_the_disk_does_not_give_leaves_nothing(tmp_path: Path, mo
     room = Room(tmp_path, Floor(), tmp_path / "reserve")
     assert not room.hold()
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("free", "held"), [(256, True), (255, False)])
+def test_a_disk_too_full_to_open_a_shard_gets_the_reserve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, held: bool
+) -> None:
+    reserve = tmp_path / "reserve"
+    room = Room(tmp_path, Floor(), reserve)
+    assert room.hold()
+    disk(monkeypatch, f_bavail=free)
+    room.make_way()
+    assert reserve.exists() == held

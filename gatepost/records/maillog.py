@@ -331,6 +331,11 @@ def worker_ended(worker: int, how: str, wait: float) -> str:
     return f"Worker {worker} ended {how}; it is started again on the same shard {f'in {wait:g} s' if wait else 'at once'}"
 
 
+def worker_serves(worker: int) -> str:
+    """A worker that was started once more has opened its shard and listens."""
+    return f"Worker {worker} serves again"
+
+
 def worker_silent(worker: int, pid: int, seconds: float) -> str:
     """A worker process hangs, or was stopped."""
     return f"Worker {worker} (process {pid}) has said nothing for {seconds:g} s; it is replaced"

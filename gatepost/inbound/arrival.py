@@ -1,6 +1,7 @@
-"""A connection before it may speak: who is it, which row of the Host Access Table holds it, is there room for it.
+"""A connection before it may speak: is there room for it, who is it, which row of the Host Access Table holds it.
 
-Neither reads from the client nor writes to it. What it took of the shared limits it gives back in `leave`.
+The listener's own limit comes first: hosts whose names take seconds to look up must not pile up beyond it. Neither reads
+from the client nor writes to it. What it took of the shared limits it gives back in `leave`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ from gatepost.inbound.shared import Shared
 from gatepost.net.wire import Wire
 from gatepost.policy.verdict import AccessVerdict, Host
 from gatepost.records import maillog
-from gatepost.smtp import reply
-from gatepost.smtp.reply import Reply
 from gatepost.snapshot import ListenerSnapshot
 
 
@@ -35,22 +34,22 @@ class Arrival:
         answers = await asyncio.gather(*(resolver.listed(zone, host.address) for zone in zones))
         return hat.match(host, frozenset(zone for zone, listed in zip(zones, answers, strict=True) if listed))
 
-    def tell(self, icid: int, verdict: AccessVerdict) -> None:
-        """Log the connection and its row."""
-        wire, host, journal = self._wire, self.host, self._shared.journal
-        verified = host.status == "verified"
-        interface = self._listener.interface
-        journal.info(maillog.new_icid(icid, interface, wire.local_address, wire.peer_address, host.name, verified))
-        journal.info(maillog.access(icid, verdict.policy.behavior.upper(), verdict.group, verdict.entry))
+    def tell(self, icid: int) -> None:
+        """Log the connection."""
+        wire, host = self._wire, self.host
+        interface, verified = self._listener.interface, host.status == "verified"
+        self._shared.journal.info(
+            maillog.new_icid(icid, interface, wire.local_address, wire.peer_address, host.name, verified)
+        )
 
-    async def admit(self, verdict: AccessVerdict) -> Reply | None:
-        """Take a place on the listener and one of the host's; the refusal when there is none."""
-        listener = self._listener
-        if not await self._lease(f"listener/{listener.name}", listener.max_concurrency):
-            return reply.TOO_MANY_ON_LISTENER
-        if not await self._lease(f"host/{listener.name}/{self.host.address}", verdict.policy.max_connections_per_host):
-            return reply.TOO_MANY_FROM_HOST
-        return None
+    async def fits(self) -> bool:
+        """Take a place on the listener."""
+        return await self._lease(f"listener/{self._listener.name}", self._listener.max_concurrency)
+
+    async def fits_host(self, verdict: AccessVerdict) -> bool:
+        """Take one of the places that the host has by its policy."""
+        key = f"host/{self._listener.name}/{self.host.address}"
+        return await self._lease(key, verdict.policy.max_connections_per_host)
 
     async def _lease(self, key: str, limit: int) -> bool:
         granted = await self._shared.leases.take(key, limit)

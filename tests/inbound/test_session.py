@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gatepost.errors import TlsFailure
 from gatepost.net.wire import Wire
-from tests.support.inbound import Inbounds
+from tests.support.inbound import LISTENER, Inbounds
 
 NOT_AVAILABLE = "421 mx.example Service not available, closing transaction channel"
 
@@ -73,6 +74,20 @@ async def test_a_bug_in_a_message_leaves_nothing_of_it(tmp_path: Path, monkeypat
         assert rig.taken == []
         assert rig.spool.messages == 0
         assert rig.lines("Message aborted MID 100")
+
+
+async def test_hosts_whose_names_are_looked_up_count_on_the_listener(tmp_path: Path) -> None:
+    narrow = msgspec.structs.replace(LISTENER, max_concurrency=1)
+    async with Inbounds(tmp_path, listener=narrow) as rig:
+        rig.resolver.ready.clear()
+        async with rig.client(greeted=False) as first, rig.client(greeted=False) as second:
+            assert await second.reply() == "421 #4.4.5 Too many connections to this listener"
+            assert await second.reply() == ""
+            assert rig.lines("ICID 1 Receiving Failed: Connection limit exceeded")
+            assert rig.lines("ICID 1 close")
+            rig.resolver.ready.set()
+            assert (await first.reply()).startswith("220")
+        await rig.until(lambda: rig.leases.taken["listener/InboundMail"] == 0)
 
 
 async def test_the_gateway_stops_between_commands_and_behind_messages(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ ENVELOPE = b"MAIL FROM:<a@client.example>\r\nRCPT TO:<box@example.com>\r\n"
 
 def insecure(**options: object) -> ssl.SSLContext:
     """A TLS client context that takes any certificate."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     for name, value in options.items():
         setattr(context, name, value)

@@ -27,12 +27,15 @@ LISTENER = Listener(address="127.0.0.1", recipients=[Recipient(match="example.co
 
 
 class NoNames:
-    """A resolver for which no host has a name; `fault` is raised instead where a test sets it."""
+    """A resolver for which no host has a name; it answers while it is `ready`, with `fault` where a test sets one."""
 
     def __init__(self) -> None:
         self.fault: Exception | None = None
+        self.ready = asyncio.Event()
+        self.ready.set()
 
     async def host(self, address: str) -> ReverseName:
+        await self.ready.wait()
         if self.fault is not None:
             raise self.fault
         return ReverseName("", "nx.domain")

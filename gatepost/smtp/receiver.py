@@ -29,7 +29,7 @@ from gatepost.smtp.events import (
 from gatepost.smtp.grammar import is_hello_name, printable
 from gatepost.smtp.limits import Limits
 from gatepost.smtp.lines import LineReader, Trouble
-from gatepost.smtp.parameters import parse_mail, parse_rcpt
+from gatepost.smtp.parameters import parse_mail, parse_rcpt, usual_mail, usual_rcpt
 from gatepost.smtp.reply import Reply
 from gatepost.smtp.states import COMMANDS, REFUSED, TABLE, TRANSACTION, Command, State, Verb
 
@@ -53,6 +53,8 @@ _DEAF = frozenset({State.CONNECTED, State.DATA, State.HANDSHAKE})
 """States in which no command is read."""
 _BUILT_UPON = frozenset({Verb.MAIL, Verb.RCPT, *REFUSED})
 """Commands whose refusal makes those behind them in a pipeline fail as well: that is no fault of the client."""
+
+_USUAL = {b"MAIL ": Verb.MAIL, b"RCPT ": Verb.RCPT}
 
 _LINE_TROUBLE = {
     Trouble.TOO_LONG: replies.LINE_TOO_LONG,
@@ -201,7 +203,8 @@ class Receiver:
         if line is None:
             return False
         if not isinstance(line, Trouble):
-            self._command(line)
+            if not self._usual(line):
+                self._command(line)
         elif line is Trouble.TLS:
             self._close(line.value)  # without a word: an answer would be taken for a TLS record
         else:
@@ -237,6 +240,21 @@ class Receiver:
         return complete or bool(octets)
 
     # --- commands ----------------------------------------------------------------------------------------------------
+
+    def _usual(self, line: bytes) -> bool:
+        """Hand up MAIL or RCPT in sequence and as nearly every client writes it; False for `_command` to look closely.
+
+        The long way comes to the same, at three times the price; a test holds the two together.
+        """
+        verb, state = _USUAL.get(line[:5]), self._state
+        if verb is None or verb not in TABLE[state] or (self._require_tls and not self._encrypted):
+            return False
+        event = usual_mail(line) if verb is Verb.MAIL else usual_rcpt(line)
+        if event is None or (isinstance(event, Mail) and event.size > self._largest()):
+            return False
+        self._question = (verb, event)
+        self._events.append(event)
+        return True
 
     def _command(self, line: bytes) -> None:
         word, _, rest = line.partition(b" ")

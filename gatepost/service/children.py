@@ -123,11 +123,14 @@ class Child:
 
     def _start(self, *pass_on: socket.socket) -> subprocess.Popen[bytes]:
         channel, fds = (sock.fileno() for sock in pass_on)
+        return subprocess.Popen(self._command(channel, fds), pass_fds=(channel, fds), stdin=subprocess.DEVNULL)
+
+    def _command(self, channel: int, fds: int) -> list[str]:
         numbers = {"index": self.index, "count": self._count, "channel": channel, "fds": fds, "parent": os.getpid()}
         command = [sys.executable, "-m", "gatepost.service.worker", "--state", str(self._state)]
         for name, value in numbers.items():
             command += [f"--{name}", str(value)]
-        return subprocess.Popen(command, pass_fds=(channel, fds), stdin=subprocess.DEVNULL)
+        return command
 
     def _bury(self) -> float:
         served = time.monotonic() - self._ready_since if self._ready_since is not None else 0.0

@@ -1,0 +1,128 @@
+"""One answer from many workers, some of which may be down."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gatepost.errors import ControlError
+from gatepost.service.status import flat
+from gatepost.service.verbs import Verbs, by_destination
+
+
+class Worker:
+    """A child that answers from a table and remembers what it was told."""
+
+    def __init__(self, index: int, up: bool = True, reason: str = "", **answers: Any) -> None:
+        self.index, self.up, self.reason = index, up, reason
+        self._answers = answers
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.told: list[tuple[str, dict[str, Any]]] = []
+
+    async def ask(self, verb: str, **arguments: Any) -> Any:
+        self.asked.append((verb, arguments))
+        return self._answers.get(verb)
+
+    def order(self, verb: str, **arguments: Any) -> None:
+        if self.up:
+            self.told.append((verb, arguments))
+
+
+def verbs(*workers: Worker) -> Verbs:
+    return Verbs(workers, lambda: ["In", "Out"])  # type: ignore[arg-type]
+
+
+def serve(one: Verbs, verb: str, **arguments: Any) -> Any:
+    return asyncio.run(one.serve(verb, arguments))
+
+
+def message(mid: int) -> dict[str, Any]:
+    return {"mid": mid}
+
+
+def waiting(destination: str, recipients: int, next_due: float | None) -> dict[str, Any]:
+    return {"destination": destination, "recipients": recipients, "next_due": next_due}
+
+
+def test_pages_of_the_queue_run_over_all_shards_in_mid_order() -> None:
+    shards = [[1, 4, 7], [2, 5, 8], [3, 6, 9]]
+    workers = [
+        Worker(index, queue_list={"messages": [message(mid) for mid in mids], "destinations": []})
+        for index, mids in enumerate(shards)
+    ]
+    page = serve(verbs(*workers), "queue_list", limit=4, offset=3)
+    assert [item["mid"] for item in page["messages"]] == [4, 5, 6, 7]
+    assert page["out_of_reach"] == ""
+    assert workers[0].asked == [("queue_list", {"destination": "", "limit": 7, "offset": 0})]
+
+
+def test_destinations_add_up_with_the_earliest_attempt() -> None:
+    rows = [
+        waiting("a.example", 1, 90.0),
+        waiting("b.example", 5, None),
+        waiting("a.example", 3, 70.0),
+        waiting("c", 4, 0.0),
+    ]
+    assert by_destination(rows) == [waiting("b.example", 5, 0.0), waiting("a.example", 4, 70.0), waiting("c", 4, 0.0)]
+
+
+def test_a_message_is_found_wherever_it_is() -> None:
+    one = verbs(Worker(0, queue_show=None), Worker(1, queue_show=message(7)))
+    assert serve(one, "queue_show", mid=7) == message(7)
+    assert serve(verbs(Worker(0), Worker(1)), "queue_show", mid=7) is None
+    with pytest.raises(ControlError, match="MID 7 is not in the part of the queue that is in reach; worker 1: disk gone"):
+        serve(verbs(Worker(0), Worker(1, up=False, reason="disk gone")), "queue_show", mid=7)
+
+
+def test_counts_add_up() -> None:
+    assert serve(verbs(Worker(0, bounce=2), Worker(1, bounce=3)), "bounce", mid=0, destination="x") == {"recipients": 5}
+
+
+def test_what_could_be_done_is_done_and_the_rest_is_told() -> None:
+    reachable = Worker(0, delete=2)
+    one = verbs(reachable, Worker(1, up=False))
+    with pytest.raises(ControlError, match=r"done for 2 recipients, but .* \(worker 1: it is just being started\)"):
+        serve(one, "delete", mid=0, destination="x.example")
+    assert reachable.asked == [("delete", {"mid": 0, "destination": "x.example"})]
+    assert serve(one, "delete", mid=5, destination="") == {"recipients": 2}, "a message is in one shard only"
+
+
+def test_a_part_of_the_queue_is_shown_as_a_part() -> None:
+    here = Worker(0, queue_list={"messages": [message(1)], "destinations": []})
+    page = serve(verbs(here, Worker(1, up=False, reason="shard-1.db is damaged")), "queue_list")
+    assert page["out_of_reach"] == "worker 1: shard-1.db is damaged"
+    assert page["messages"] == [message(1)]
+
+
+def test_without_any_worker_it_is_said_why() -> None:
+    with pytest.raises(ControlError, match="no worker serves at the moment: worker 0: no disk; worker 1: it is just"):
+        serve(verbs(Worker(0, up=False, reason="no disk"), Worker(1, up=False)), "queue_list")
+
+
+def test_suspensions_are_remembered_for_workers_that_start_later() -> None:
+    here, later = Worker(0), Worker(1, up=False)
+    one = verbs(here, later)
+    serve(one, "suspend_listener", names=["In"])
+    serve(one, "suspend_delivery")
+    assert here.told[-1] == ("suspension", {"listeners": ["In"], "deliveries": True})
+    assert later.told == []
+    assert one.suspension() == {"listeners": ["In"], "deliveries": True}
+    serve(one, "suspend_listener", names=[])
+    assert one.suspended == {"In", "Out"}
+    serve(one, "resume_listener", names=[])
+    serve(one, "resume_delivery")
+    assert one.suspension() == {"listeners": [], "deliveries": False}
+    with pytest.raises(ControlError, match="there is no listener Nope"):
+        serve(one, "suspend_listener", names=["Nope"])
+
+
+def test_an_unknown_verb_is_refused() -> None:
+    with pytest.raises(ControlError, match="unknown verb 'dance'"):
+        verbs(Worker(0)).serve("dance", {})
+
+
+def test_counters_are_flat_and_histograms_left_out() -> None:
+    counts = {"accepted": [([], 3)], "replies": [(["in", "250"], 7), (["in", "421"], 1)], "seconds": [([], [1.0, 2.0])]}
+    assert flat(counts) == {"accepted": 3, "replies{in,250}": 7, "replies{in,421}": 1}  # type: ignore[arg-type]

@@ -47,10 +47,13 @@ class Session:
             ending = str(fault)
         except Exception:  # it ends this session and no other
             ending = "internal error"
-            self._journal.critical(maillog.internal_error(f"ICID {self._icid}", traceback.format_exc()))
+            self._tell_bug()
             self._collapse()
         finally:
-            self._finish(ending)
+            try:
+                self._finish(ending)
+            except Exception:
+                self._tell_bug()
 
     def stop(self) -> None:
         """End at the next command; at once when the client has nothing under way."""
@@ -96,6 +99,9 @@ class Session:
         self._journal.info(maillog.receiving_failed(self._icid, "Connection limit exceeded"))
         self._wire.write(refusal.encode())
         return REFUSED
+
+    def _tell_bug(self) -> None:
+        self._journal.critical(maillog.internal_error(f"ICID {self._icid}", traceback.format_exc()))
 
     def _collapse(self) -> None:
         """After a bug: say so, if there is still somebody to hear it."""

@@ -65,6 +65,19 @@ async def test_a_bug_on_a_wire_that_is_broken_as_well_kills_no_worker(
             assert (await client.send()).startswith("250")
 
 
+async def test_a_bug_at_the_very_end_kills_no_worker(tmp_path: Path) -> None:
+    async with Inbounds(tmp_path) as rig:
+        good, rig.journal.tls = rig.journal.tls, lambda _: broken()  # type: ignore[method-assign]
+        async with rig.client() as client:
+            assert (await client.say("QUIT")).startswith("221")
+            assert await client.reply() == ""
+        await rig.until(lambda: rig.journal.faults)
+        rig.journal.tls = good  # type: ignore[method-assign]
+        assert rig.leases.taken["host/InboundMail/127.0.0.1"] == 0
+        async with rig.client() as client:
+            assert (await client.send()).startswith("250")
+
+
 async def test_a_bug_in_a_message_leaves_nothing_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Inbounds(tmp_path) as rig, rig.client() as client:
         with monkeypatch.context() as patch:

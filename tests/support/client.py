@@ -180,6 +180,10 @@ class Sealed:
     def say(self, octets: bytes) -> bytes:
         """Send octets sealed, return what comes back."""
         self.socket.sendall(self.seal(octets))
+        return self.read()
+
+    def read(self) -> bytes:
+        """Return what comes."""
         while True:
             try:
                 return self._tls.read(65536)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.client import ENVELOPE, Client, Sealed
 from tests.support.probed import EVIL, Probed, probed_gateway
+from tests.support.process import wait_for
 
 BARE = "554 message body contains illegal bare CR/LF characters."
 NUL = "554 message body contains illegal NUL characters."
@@ -315,6 +316,77 @@ def test_a_stream_that_ends_in_a_message_leaves_nothing(probed: Probed, chunked:
             client.half_close()
             assert "250" not in client.rest(), "nothing is answered in the clear"
     probed.gateway.wait_log("Receiving aborted by sender")
+
+
+def test_a_client_that_ends_its_stream_behind_the_dot_is_answered(probed: Probed) -> None:
+    with probed.session() as client:
+        sealed = Sealed(client)
+        for command in (b"EHLO client.example\r\n", *ENVELOPE.splitlines(keepends=True), b"DATA\r\n"):
+            assert sealed.say(command)[:1] in b"23"
+        message = sealed.seal(probed.mark() + b"\r\nbody\r\n.\r\n")
+        client.send(message + sealed.close_notify())
+        client.half_close()
+        assert sealed.read().startswith(b"250 2.0.0 ok:  Message ")
+
+
+def test_a_record_for_each_octet(probed: Probed) -> None:
+    with probed.session() as client:
+        sealed = Sealed(client)
+        assert sealed.say(b"EHLO client.example\r\n").startswith(b"250")
+        octets = ENVELOPE + b"DATA\r\n"
+        client.send(b"".join(sealed.seal(octets[at : at + 1]) for at in range(len(octets))))
+        said = b""
+        while said.count(b"\r\n") < 3:
+            said += sealed.read()
+        assert said.endswith(b"354 go ahead\r\n")
+        octets = probed.mark() + b"\r\noctet by octet\r\n.\r\n"
+        client.send(b"".join(sealed.seal(octets[at : at + 1]) for at in range(len(octets))))
+        assert sealed.read().startswith(b"250 2.0.0 ok:  Message ")
+
+
+VANISHING = {"before its hello": b"", "in its hello": b"\x16\x03\x01\x02\x00\x01\x00"}
+
+
+@pytest.mark.parametrize("way", ["reset", "half_close"])
+@pytest.mark.parametrize(("number", "when"), list(enumerate(VANISHING)))
+def test_a_client_that_vanishes_in_the_handshake(probed: Probed, number: int, when: str, way: str) -> None:
+    source = f"127.0.{2 + (way == 'reset')}.{number}"
+    with probed.session(source=source) as client:
+        assert client.say("STARTTLS").startswith("220")
+        client.send(VANISHING[when])
+        getattr(client, way)()
+        if way == "half_close":
+            client.rest()
+    icid = probed.icid(source)
+    assert "peer closed the connection" in probed.gateway.wait_log(f"ICID {icid} TLS failed: ")
+    probed.gateway.wait_log(f"ICID {icid} lost")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_reset_in_an_encrypted_message(probed: Probed, chunked: bool) -> None:
+    source = f"127.0.7.{1 + chunked}"
+    with probed.session("tls", source) as client:
+        client.envelope()
+        client.send(b"BDAT 1000\r\n" if chunked else b"DATA\r\n")
+        if not chunked:
+            assert client.reply().startswith("354")
+        client.send(b"X-Test-Id: 666\r\n\r\nhalf")
+        client.reset()
+    probed.gateway.wait_log(f"ICID {probed.icid(source)} lost: [Errno 104] Connection reset by peer")
+
+
+def test_a_reset_behind_the_dot_leaves_a_whole_message_or_none(probed: Probed) -> None:
+    for _ in range(20):
+        with probed.session() as client:
+            client.data()
+            mark = probed.mark()
+            client.send(mark + b"\r\nwhole\r\n.\r\n")
+            client.reset()
+    with probed.session() as client:
+        assert client.message(probed.mark() + b"\r\nafterwards\r\n").startswith("250")
+    probed.arrived()
+    wait_for(lambda: probed.gateway.log().count(" queued for delivery") == len(probed.sink.taken), "all that was taken")
+    probed.marks[:] = sorted(set(probed.marks) & set(probed.sink.bodies))
 
 
 def test_nothing_else_came_of_it(running: Probed) -> None:

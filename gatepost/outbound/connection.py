@@ -87,8 +87,8 @@ class Connection:
     @property
     def is_fit(self) -> bool:
         """Whether an idle connection is still of use: the peer neither closed it nor said anything unasked."""
-        wire = self.dialogue.wire
-        return not (wire.closed or wire.at_hand) and self.dialogue.sender.ready
+        dialogue = self.dialogue
+        return not (dialogue.wire.at_hand or dialogue.wire.closed) and dialogue.sender.ready
 
     # --- opening -----------------------------------------------------------------------------------------------------
 

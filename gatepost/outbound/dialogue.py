@@ -57,15 +57,19 @@ class Dialogue:
         found = sender.events()
         try:
             while not found and sender.in_transaction:
-                self.flush()
+                if octets := sender.data_to_send():
+                    wire.write(octets)
                 sender.receive_data(await wire.read(timeout))
                 found = sender.events()
                 if not found:
                     timeout = deadline - self._loop.time()
         except WireError as fault:
             return [PeerFault(str(fault))]
+        replies = self._metrics.replies
         for event in found:
-            self._count(event)
+            reply = getattr(event, "reply", None)
+            if reply is not None:
+                replies["out", reply.code] += 1
         return found
 
     async def _exchange(self, deadline: float) -> PeerFault | None:
@@ -81,13 +85,10 @@ class Dialogue:
         """Return the next reply among the octets already taken in."""
         event = self.sender.next_event()
         if event is not None:
-            self._count(event)
+            reply = getattr(event, "reply", None)
+            if reply is not None:
+                self._metrics.replies["out", reply.code] += 1
         return event
-
-    def _count(self, event: Event) -> None:
-        reply = getattr(event, "reply", None)
-        if reply is not None:
-            self._metrics.replies["out", reply.code] += 1
 
     def flush(self) -> None:
         """Send what is due; raises WireError."""

@@ -100,7 +100,8 @@ class Exchange:
         else:
             sender.send_whole(self._transaction, self._content.octets)
         while sender.in_transaction and not self._fault:
-            await self._next()
+            for event in await self._dialogue.events(_TIMEOUTS[self._due]):
+                self._note(event)
         ready = sender.ready
         if ready and not self._refused and self._end is not None and self._end.code == 250:
             done = Delivered(self._end, dsn="DSN" in sender.extensions)

@@ -48,9 +48,24 @@ class ReplyReader:
         self._rest = lines.pop()
         self._whole += lines
 
+    def next_ok(self) -> Reply | None:
+        """Give out the next reply if it is a 250 of one line; None, and all is left as it is, when not."""
+        if not self._whole or self._lines:
+            return None
+        line = self._whole[0]
+        if line[:4] != b"250 " or line[-1] != _CR or len(line) >= MAX_LINE:
+            return None
+        text = line[4:-1].decode("utf-8", "surrogateescape")
+        if not text.isprintable():
+            return None
+        self._whole.popleft()
+        return Reply(250, text)
+
     def next_reply(self) -> Reply | None:
         """Give out the next reply; None when more octets are needed."""
-        if self._whole and not self._lines:
+        if not self._whole and len(self._rest) < MAX_LINE:
+            return None
+        if not self._lines and self._whole:
             line = self._whole[0]
             code = _CODES.get(line[:4])
             if code is not None and line[-1] == _CR and len(line) < MAX_LINE:

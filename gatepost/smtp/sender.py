@@ -39,6 +39,9 @@ _MAIL: Due = (Ask.MAIL, 0, True)
 _DATA: Due = (Ask.DATA, 0, True)
 _END: Due = (Ask.END, 0, True)
 
+_STAYS = frozenset(ask for ask in (Ask.MAIL, Ask.RCPT) if SENDER[ask].taken is None and 250 in SENDER[ask].codes)
+"""What of an envelope can be answered 250 without moving the stage."""
+
 _TRANSACTION = frozenset({Stage.ENVELOPE, Stage.CONTENT, Stage.ENDING})
 
 
@@ -222,11 +225,28 @@ class Sender:
     def events(self) -> list[Event]:
         """Return all replies at hand as events; behind a fault nothing comes."""
         found: list[Event] = []
-        while (event := self.next_event()) is not None:
+        if not (self._given_up or self._waiting):
+            self._take_envelope(found)
+        while self._replies or self._ended or self._fault:
+            event = self.next_event()
+            if event is None:
+                break
             found.append(event)
             if self._fault and type(event) is PeerFault:
                 break
         return found
+
+    def _take_envelope(self, found: list[Event]) -> None:
+        """Take each 250 that answers MAIL or RCPT in turn: half of all replies, and they move nothing."""
+        due, replies = self._due, self._replies
+        while due and due[0][0] in _STAYS and (reply := replies.next_ok()) is not None:
+            ask, index, _ = due.popleft()
+            if ask is Ask.RCPT:
+                self._asked -= 1
+                self._accepted += 1
+                found.append(RcptReply(index, reply))
+            else:
+                found.append(MailReply(reply))
 
     def next_event(self) -> Event | None:
         """Return the next reply as an event; None when more octets are needed."""

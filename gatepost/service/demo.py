@@ -43,12 +43,19 @@ def configuration() -> Config:
 
 
 def prepare(state: Path) -> None:
-    """Commit the demo's configuration unless something is committed already."""
+    """Commit the demo's configuration unless something is committed already; GatepostError when a draft is in the way."""
     store = ConfigStore.open(state)
     try:
-        if store.committed() is None:
-            draft = store.save_draft(configuration(), store.draft().tag)
-            store.commit(draft.tag, author="gatepost", comment="Demo configuration", build=Snapshot.build)
+        draft = store.draft()
+        if store.committed() is not None:
+            return
+        if draft.changed:
+            raise GatepostError(
+                f"the draft in {state} has changes that are not committed, and the demo does not replace them: commit or "
+                "clear them, or name another --state"
+            )
+        draft = store.save_draft(configuration(), draft.tag)
+        store.commit(draft.tag, author="gatepost", comment="Demo configuration", build=Snapshot.build)
     finally:
         store.close()
 

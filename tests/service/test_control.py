@@ -90,3 +90,29 @@ async def test_call_speaks_to_a_channel(tmp_path: Path) -> None:
         with pytest.raises(ControlError, match="unknown verb"):
             await asyncio.to_thread(call, path, "nope")
         server.close()
+
+
+@pytest.mark.parametrize(
+    "octets", [b"GET / HTTP/1.1\r\n\r\n", b"\x00\x00\x00\x02\xc1\xc1", b"\x00\x00\x00\x01\x90", b"\xff\xff\xff\xff"]
+)
+async def test_who_speaks_something_else_is_dropped_and_others_are_served(tmp_path: Path, octets: bytes) -> None:
+    path = str(tmp_path / "control.sock")
+    async with asyncio.TaskGroup() as tasks:
+        server = await asyncio.get_running_loop().create_unix_server(lambda: Channel(serve, tasks), path)
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(octets)
+        assert await reader.read() == b""
+        writer.close()
+        assert await asyncio.to_thread(call, Path(path), "echo", value=1) == 1
+        server.close()
+
+
+async def test_a_wrong_request_is_refused_told_on_stderr_and_the_channel_lives(capfd: pytest.CaptureFixture[str]) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        one, other = await pair(tasks)
+        with pytest.raises(ControlError, match="internal error: KeyError"):
+            await one.ask("echo", wrong=1)
+        assert "gatepost: bug in 'echo'\nTraceback" in capfd.readouterr().err
+        assert await one.ask("echo", value=2) == 2
+        one.close()
+        await other.closed.wait()

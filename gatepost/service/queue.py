@@ -9,7 +9,8 @@ import msgspec
 
 from gatepost.errors import ControlError
 from gatepost.outbound.scheduler import Scheduler
-from gatepost.records.journal import Journal
+from gatepost.spool.entries import QueueEntry
+from gatepost.spool.message import RecipientState
 from gatepost.spool.store import Spool
 
 LISTING = 1000
@@ -19,8 +20,8 @@ LISTING = 1000
 class QueueVerbs:
     """Queue verbs of a worker."""
 
-    def __init__(self, spool: Spool, scheduler: Scheduler, journal: Journal) -> None:
-        self._spool, self._scheduler, self._journal = spool, scheduler, journal
+    def __init__(self, spool: Spool, scheduler: Scheduler) -> None:
+        self._spool, self._scheduler = spool, scheduler
 
     def serve(self, verb: str, arguments: dict[str, Any]) -> Any:
         """Answer a verb; ControlError for one that is not known."""
@@ -66,7 +67,7 @@ class QueueVerbs:
         return _shown(entry) if entry is not None else None
 
 
-def _shown(entry: Any) -> dict[str, Any]:
+def _shown(entry: QueueEntry) -> dict[str, Any]:
     envelope = entry.envelope
     states = {state.rid: state for state in entry.states}
     return {
@@ -82,7 +83,7 @@ def _shown(entry: Any) -> dict[str, Any]:
     }
 
 
-def _state(state: Any) -> dict[str, Any]:
+def _state(state: RecipientState | None) -> dict[str, Any]:
     if state is None:
         return {"status": "queued", "due": 0, "attempts": 0, "detail": ""}
     return {

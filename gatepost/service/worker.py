@@ -120,7 +120,7 @@ class Worker:
             enqueue=self._scheduler.enqueue,
         )
         self._inbound = Inbound(shared, lambda: self._snapshot, self._tasks)
-        self._queue = QueueVerbs(self._spool, self._scheduler, self._journal)
+        self._queue = QueueVerbs(self._spool, self._scheduler)
         self._house = House(self._spool, self._journal, self._metrics, self._report)
 
     # --- what the master asks ----------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from gatepost.tls.outcome import TlsOutcome
 
 PEEK = 64 * 1024
 """Octets at the start of the mail data that are looked at for Subject and Message-ID."""
+FIELD = 1000
+"""Octets of such a field that are kept; the library takes quadratic time to decode words, seconds for 64 KB of them."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _date_cache: tuple[int, str] = (-1, "")
@@ -76,7 +78,7 @@ def _field(header: bytes, lowered: bytes, name: bytes) -> str:
     end = header.find(b"\r\n", start)
     while end >= 0 and header[end + 2 : end + 3] in (b" ", b"\t"):
         end = header.find(b"\r\n", end + 2)
-    value = header[start:] if end < 0 else header[start:end]
+    value = header[start : start + FIELD] if end < 0 else header[start : min(end, start + FIELD)]
     return value.replace(b"\r\n", b"").strip().decode("utf-8", "replace")
 
 
@@ -86,5 +88,5 @@ def _decoded(subject: str) -> str:
         return subject
     try:
         return str(email.header.make_header(email.header.decode_header(subject)))
-    except (ValueError, LookupError, UnicodeError):
+    except Exception:  # whatever the library makes of it: no message is refused for its subject
         return subject

@@ -2,9 +2,12 @@
 
 import email
 import email.policy
+import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatepost.inbound import trace
 from gatepost.tls.outcome import TlsOutcome
@@ -68,7 +71,33 @@ def test_the_field_parses_as_one_header() -> None:
         (b"X-Subject: no\r\nSubject: one\r\nSubject: two\r\n\r\n", ("one", "")),
         (b"Subject: no end of header", ("no end of header", "")),
         (b"Subject: \xff\xfe\r\n\r\n", ("\ufffd\ufffd", "")),
+        (b"Subject: =?utf-8?b?w6TDt?=\r\n\r\n", ("=?utf-8?b?w6TDt?=", "")),
+        (b"Subject:" + b" a" * 5000 + b"\r\nMessage-ID: <" + b"x" * 5000, (("a " * 500).strip(), "<" + "x" * 998)),
     ],
 )
 def test_peek(header: bytes, expected: tuple[str, str]) -> None:
     assert trace.peek(header) == expected
+
+
+WORDS = st.lists(
+    st.one_of(
+        st.binary(max_size=12),
+        st.sampled_from(
+            [b"=?utf-8?b?", b"=?utf-8?q?", b"=?x?q?", b"=?idna?q?", b"=?", b"?=", b"=E4", b"\r\n ", b"=?utf-7?q?", b"_"]
+        ),
+    ),
+    max_size=30,
+).map(b"".join)
+
+
+@given(WORDS, WORDS)
+def test_no_header_is_too_strange(subject: bytes, message_id: bytes) -> None:
+    """Any octets: two texts, and never an exception."""
+    told = trace.peek(b"Subject: " + subject + b"\r\nMessage-ID: " + message_id + b"\r\n\r\n")
+    assert all(isinstance(text, str) for text in told)
+
+
+def test_words_without_end_cost_no_time() -> None:
+    began = time.monotonic()
+    trace.peek(b"Subject: " + b"=?a?q?x" * 9000 + b"\r\n\r\n")
+    assert time.monotonic() - began < 0.5

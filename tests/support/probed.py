@@ -74,6 +74,7 @@ class Probed:
     sink: Sink
     pids: list[int]
     marks: list[int] = field(default_factory=list)
+    _last: int = 999
 
     @contextlib.contextmanager
     def session(self, kind: str = "plain", source: str = "127.0.0.1") -> Iterator[Client]:
@@ -83,7 +84,8 @@ class Probed:
 
     def mark(self) -> bytes:
         """Return a header field for a message that must arrive, once."""
-        self.marks.append(1000 + len(self.marks))
+        self._last += 1
+        self.marks.append(self._last)
         return b"X-Test-Id: %d\r\n" % self.marks[-1]
 
     def arrived(self) -> bytes:

@@ -5,6 +5,7 @@ What is accepted is written down as it came and handed on as it came: nothing in
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -316,6 +317,49 @@ def test_a_message_of_exactly_the_limit_is_taken(probed: Probed, kind: str) -> N
         client.say("DATA")
         client.send(content + b".\r\n")
         assert client.reply().startswith("250")
+
+
+# --- a corpus with flipped bits ----------------------------------------------------------------------------------------
+
+CORPUS = [
+    b"From: A <a@client.example>\r\nSubject: plain\r\nMessage-ID: <1@client.example>\r\n\r\nbody\r\n.. dots\r\n",
+    b"Subject: =?utf-8?b?w6TDtsO8?= =?iso-8859-1?q?=E4?=\r\n =?utf-8?q?folded?=\r\nMessage-ID:\r\n <2@x>\r\n\r\nb\r\n",
+    b'Content-Type: multipart/mixed; boundary="b"\r\nSubject:\r\n\r\n--b\r\n\r\none\r\n--b--\r\n',
+    b"Received: from a by b;\r\n Thu, 1 Jan 1970 00:00:00 +0000\r\nSubject: again\r\nSubject: and again\r\n\r\n\r\n",
+    b": no name\r\nno colon\r\n\xff\xfe: 8-bit\r\nSubject: \xe4 \x1b[2J\r\n\r\n" + bytes(range(1, 10)) + b"\r\n",
+    b"\r\nno header\r\n",
+]
+
+
+def flipped(content: bytes, seed: int) -> bytes:
+    """Return the content with a few bits turned, the same ones for the same seed; it still ends with a line end."""
+    chance, octets = random.Random(seed), bytearray(content)
+    for _ in range(chance.randrange(1, 6)):
+        octets[chance.randrange(len(octets) - 2)] ^= 1 << chance.randrange(8)
+    return bytes(octets)
+
+
+@both
+def test_a_message_comes_out_as_it_went_in_or_is_refused(probed: Probed, kind: str) -> None:
+    before = len(probed.marks)
+    sent: dict[int, bytes] = {}
+    with probed.session(kind) as client:
+        for seed in range(300):
+            body = flipped(CORPUS[seed % len(CORPUS)], seed)
+            mark = probed.mark()
+            content = mark + body
+            bare = body.count(b"\r") != body.count(b"\r\n") or body.count(b"\n") != body.count(b"\r\n")
+            answer = client.message(content.replace(b"\r\n.", b"\r\n.."))
+            if bare or b"\0" in body:
+                assert answer.startswith("554 message body contains illegal "), content
+                probed.marks.pop()
+            else:
+                assert answer.startswith("250 2.0.0 ok:  Message "), content
+                sent[probed.marks[-1]] = content
+    assert len(sent) == len(probed.marks) - before > 150
+    for number, content in sent.items():
+        arrived = wait_for(lambda number=number: probed.sink.bodies.get(number, b""), "it arrives")  # type: ignore[misc]
+        assert arrived.endswith(b"\r\n" + content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
 
 
 # --- 20: relays by syntax ----------------------------------------------------------------------------------------------

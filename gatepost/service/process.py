@@ -20,7 +20,7 @@ from gatepost.spool.layout import SHARD_FILE, Layout
 _PR_SET_PDEATHSIG = 1
 _SOCKET_PATH = 107
 """Octets that the kernel takes as the name of a Unix socket."""
-DYING = 5.0
+DYING = 3.0
 """Seconds for the processes of a master that was killed to be gone, too."""
 
 

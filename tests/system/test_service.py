@@ -95,7 +95,8 @@ def test_a_killed_worker_is_back_at_once_and_disturbs_nobody(tmp_path: Path, dia
             took = time.monotonic() - began
             banners = knocker.banners
             wait_for(lambda: knocker.banners > banners, "both serve again")
-        assert took < 1.5, "it takes what a Python process takes to start"
+        print(f"the worker was back after {took:.2f} s")
+        assert took < 1.5, "it takes what a Python process takes to start: a second on a busy machine"
         assert knocker.refused == 0, "the port was never closed"
         alive_still = [client for client in clients if client.say("NOOP").startswith("250")]
         assert len(alive_still) == sessions[1]
@@ -151,19 +152,6 @@ def test_a_stopped_worker_is_noticed_and_replaced(tmp_path: Path) -> None:
         wait_for(lambda: one.workers()[0] != victim and one.ask("status")["workers"][0]["up"], "another one serves")
         assert not alive(victim)
         assert one.workers()[1] == other
-
-
-def test_a_master_that_stood_still_blames_nobody(tmp_path: Path) -> None:
-    with gateway(tmp_path, relay(free_port(), NOBODY)) as one:
-        assert one.process is not None
-        workers = one.workers()
-        one.process.send_signal(signal.SIGSTOP)
-        time.sleep(11.5)  # longer than a worker may be silent; there is no fact to wait for
-        one.process.send_signal(signal.SIGCONT)
-        assert one.workers() == workers
-        time.sleep(1.5)  # the look that it comes to
-        assert one.workers() == workers
-        assert "replaced" not in one.log()
 
 
 def test_a_stop_finishes_what_is_under_way(tmp_path: Path, dial: Dial) -> None:

@@ -21,6 +21,8 @@ from gatepost.spool.message import Content
 from gatepost.spool.room import Room
 
 IN_MEMORY = 256 << 10
+PIECES = 1000
+"""Pieces that are held before they become one: a message that comes octet by octet would cost forty times its size."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -60,6 +62,8 @@ class Incoming:
         if self._fault is None and not self._gone:
             self.backlog += len(octets)
             self._chunks.append(octets)
+            if len(self._chunks) >= PIECES:
+                self._chunks = [b"".join(self._chunks)]
 
     async def drain(self) -> None:
         """Wait until what was taken is in the file, if there is to be one."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,20 @@ async def test_up_to_256_kib_stay_in_memory_and_one_octet_more_is_a_file(tmp_pat
         content = await large.finish()
         assert Path(content.path).read_bytes() == pattern(2, IN_MEMORY + 1)
         assert content.checksum == zlib.crc32(pattern(2, IN_MEMORY + 1))
+
+
+async def test_a_message_that_comes_octet_by_octet_costs_its_size(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        incoming = spool.incoming(1)
+        octets = pattern(1, 100_000)
+        tracemalloc.start()
+        try:
+            for octet in octets:
+                incoming.write(bytes([octet]))
+            assert tracemalloc.get_traced_memory()[0] < 2 * len(octets)
+        finally:
+            tracemalloc.stop()
+        assert await incoming.finish() == Content(octets=octets)
 
 
 async def test_an_empty_message_is_a_message(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ COVERED := gatepost/smtp/*,gatepost/policy/*,gatepost/tls/*,gatepost/spool/*
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv dev run test unit system check format cover system-deps lock clean
+.PHONY: help venv dev run test unit system check format cover bench system-deps lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ format: dev ## Format the code and repair what the linter can
 
 system-deps: ## Install the Debian packages that the tests need, if missing
 	@scripts/system-deps
+
+bench: dev system-deps ## Relay through Gatepost and Postfix, in turn, and compare speed and CPU
+	$(BIN)/python -m tests.bench.relay
 
 # Without UPGRADE, pins that still satisfy pyproject.toml stay as they are.
 lock: ## Rewrite the lock files from pyproject.toml (UPGRADE=--upgrade for newer versions)

@@ -2,9 +2,9 @@
 
     python -m tests.bench.relay [--messages 4000] [--rounds 3] [--size 4096] [--new-connections]
 
-Both are durable (an answer of 250 means fsynced), both speak to smtp-sink, both are loaded by smtp-source with 20 sessions. Runs
-alternate, A B A B, and the medians are compared, for these machines are shared: only the ratio means anything. CPU is that of
-all processes of a server, those that ended included.
+Both are durable (an answer of 250 means fsynced), both speak to smtp-sink, both are loaded by smtp-source with 20 sessions.
+Runs alternate, A B A B, and the medians are compared, for these machines are shared: only the ratio means anything. CPU is
+that of all processes of a server, those that ended included.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from gatepost.spool.room import Room
 
 IN_MEMORY = 256 << 10
 PIECES = 1000
-"""Pieces that are held before they become one: a message that comes two octets at a time would cost twenty times its size."""
+"""Pieces that are held before they become one: a message that comes octets at a time would cost twenty times its size."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

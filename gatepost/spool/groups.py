@@ -16,6 +16,9 @@ from gatepost.spool.batch import Operation
 MAX_OPERATIONS = 256
 MAX_OCTETS = 4 << 20
 """Bounds of one group: later callers should not wait for the writing of megabytes before them."""
+PATIENCE = 0.005
+"""Seconds that what nobody waits for may wait for company: a transaction of its own costs a sync, and no more than a sync or
+two may be added to the time in which a crash delivers twice."""
 
 
 class Groups:
@@ -27,6 +30,10 @@ class Groups:
         self.waiting_octets = 0
         self._collected: list[Operation] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ready = False
+        """What was collected goes to the thread at the end of this turn."""
+        self._timer: asyncio.TimerHandle | None = None
+        """It goes when this fires, unless something goes before."""
         self._closed = False
         self._queue: SimpleQueue[list[Operation] | None] = SimpleQueue()
         self._taken: deque[Operation] = deque()
@@ -37,12 +44,29 @@ class Groups:
         """Take an operation; it goes to the thread at the end of this turn."""
         if self._closed:
             raise SpoolSick("the spool is closed")
-        if not self._collected:
+        if not self._ready:
+            self._ready = True
             self._loop = asyncio.get_running_loop()
             self._loop.call_soon(self._hand_over)
         self._collected.append(operation)
         self.waiting += 1
         self.waiting_octets += operation.octets
+
+    def submit_later(self, operation: Operation) -> None:
+        """Take an operation that nobody waits for: it goes with the next one that somebody does, or after PATIENCE."""
+        if self._closed:
+            raise SpoolSick("the spool is closed")
+        if not self._collected:
+            self._loop = asyncio.get_running_loop()
+            if self._timer is None:
+                self._timer = self._loop.call_later(PATIENCE, self._lose_patience)
+        self._collected.append(operation)
+        self.waiting += 1
+        self.waiting_octets += operation.octets
+
+    def _lose_patience(self) -> None:
+        self._timer = None
+        self._hand_over()
 
     def close(self) -> None:
         """Take nothing more; the thread is told after all that was submitted."""
@@ -52,6 +76,7 @@ class Groups:
             self._queue.put(None)
 
     def _hand_over(self) -> None:
+        self._ready = False
         if self._collected:
             collected, self._collected = self._collected, []
             self._queue.put(collected)

@@ -138,7 +138,7 @@ class Spool:
     def settle_later(self, progress: Progress) -> None:
         """Record an outcome without waiting for it; a crash before it is durable delivers once more."""
         if not self._writer.sick:
-            self._groups.submit(batch.progression(progress))
+            self._groups.submit_later(batch.progression(progress))
 
     def finish_later(self, mid: int, finals: int) -> None:
         """Record without waiting that a message is done with, whose last `finals` recipients were settled at once.
@@ -146,7 +146,7 @@ class Spool:
         Says what `settle_later` says of a finished message, whose recipients' states nobody reads any more.
         """
         if not self._writer.sick:
-            self._groups.submit(batch.departure(mid, finals))
+            self._groups.submit_later(batch.departure(mid, finals))
 
     async def reschedule(self, *, mid: int | None = None, destination: str | None = None, due: float) -> int:
         """Bring deferred recipients forward to `due`: all, of one message, or of one destination; return how many."""

@@ -230,6 +230,18 @@ async def test_an_octet_count_follows_what_waits(tmp_path: Path) -> None:
         assert (spool._groups.waiting, spool._groups.waiting_octets) == (0, 0)
 
 
+async def test_what_nobody_waits_for_goes_with_the_next_commit_or_by_itself_in_the_end(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await spool.commit(message(1))
+        await spool.commit(message(2))
+        spool.finish_later(1, 1)
+        await spool.commit(message(3))
+        assert (spool.messages, spool.recipients) == (2, 2)
+        spool.finish_later(2, 1)
+        await until(lambda: (spool.messages, spool.recipients) == (1, 1))
+        assert await waiting_mids(spool) == [3]
+
+
 async def test_a_database_locked_by_an_operator_s_tool_costs_a_group_and_no_more(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
         fail(spool, "BEGIN", error(sqlite3.SQLITE_BUSY))

@@ -450,6 +450,8 @@ async def test_an_outcome_that_the_disk_has_no_room_for_is_written_when_it_has(
         await out.until(lambda: out.spool.messages == 0)
         assert refused == 3
         assert len(peer.messages) == 1
+        await out.until_line("What became of deliveries is written again")
+        assert len(out.lines("What became of deliveries cannot be written: no room")) == 1
 
 
 async def test_a_message_lost_from_memory_is_found_again_in_the_spool(tmp_path: Path) -> None:

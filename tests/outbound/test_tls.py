@@ -118,6 +118,10 @@ async def test_no_attack_gets_more_than_the_setting_allows(tmp_path: Path, setti
                 await out.finished(mid)
                 assert [message.tls for message in peer.messages] == [expected == "tls"]
                 assert bool(out.lines("DCID 1 TLS success protocol TLSv1.3")) == (expected == "tls")
+                told = out.lines(
+                    "DCID 1 TLS not used: mx.partner.example does not offer STARTTLS; preferred", "allows clear text"
+                )
+                assert bool(told) == (setting.startswith("preferred") and vector in ("strip", "ehlo500"))
         [record] = out.journal.tls_records
         assert (record.direction, record.connection, record.peer_name) == ("out", 1, "mx.partner.example")
         assert record.requirement == setting

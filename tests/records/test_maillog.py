@@ -85,6 +85,10 @@ def test_receiving(line: str, expected: str) -> None:
             "DCID 80167 TLS failed: STARTTLS unexpected response",
         ),
         (
+            maillog.dcid_tls_not_used(7, "mx.example does not offer STARTTLS; preferred (default) allows clear text"),
+            "DCID 7 TLS not used: mx.example does not offer STARTTLS; preferred (default) allows clear text",
+        ),
+        (
             maillog.dcid_tls_required_failed(8, "204.15.82.140"),
             "DCID 8 IP 204.15.82.140 TLS was required but could not be successfully negotiated",
         ),

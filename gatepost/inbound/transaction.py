@@ -51,8 +51,7 @@ class Transaction:
         self._orcpt: list[str] = []
         self._start = b""
         self._incoming = shared.spool.incoming(self.mid)
-        shared.journal.info(maillog.start_mid(self.mid, icid))
-        shared.journal.info(maillog.mail_from(self.mid, icid, self._reverse_path))
+        shared.journal.infos(maillog.start_mid(self.mid, icid), maillog.mail_from(self.mid, icid, self._reverse_path))
 
     # --- recipients --------------------------------------------------------------------------------------------------
 
@@ -159,12 +158,12 @@ class Transaction:
         journal, mid = self._shared.journal, self.mid
         self._shared.metrics.messages_accepted += 1
         self._shared.metrics.bytes["in"] += envelope.size
-        if envelope.message_id:
-            journal.info(maillog.message_id(mid, envelope.message_id))
+        lines = [maillog.ready(mid, envelope.size, envelope.reverse_path), maillog.queued(mid)]
         if envelope.subject:
-            journal.info(maillog.subject(mid, envelope.subject))
-        journal.info(maillog.ready(mid, envelope.size, envelope.reverse_path))
-        journal.info(maillog.queued(mid))
+            lines.insert(0, maillog.subject(mid, envelope.subject))
+        if envelope.message_id:
+            lines.insert(0, maillog.message_id(mid, envelope.message_id))
+        journal.infos(*lines)
         journal.message(
             MessageRecord(
                 mid=mid,

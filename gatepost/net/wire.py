@@ -234,29 +234,27 @@ class Wire(asyncio.Protocol):
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
-    async def _wait(self, timeout: float) -> None:
-        """Suspend until something happens on the connection.
+    def _wait(self, timeout: float) -> asyncio.Future[None]:
+        """Return what to await until something happens on the connection.
 
         One timer serves many waits: it is only moved when it fires too early, which is cheaper than a timer per read.
         """
         if timeout <= 0:
             raise WireTimeout("the peer let the time run out")
-        assert self._waiter is None, "two coroutines wait on one wire"
-        self._deadline = self._loop.time() + timeout
+        assert self._waiter is None or self._waiter.done(), "two coroutines wait on one wire"
+        deadline = self._deadline = self._loop.time() + timeout
         if self._timer is None:
-            self._timer = self._loop.call_at(self._deadline, self._expired)
-        elif self._timer.when() > self._deadline:
+            self._timer = self._loop.call_at(deadline, self._expired)
+        elif self._timer.when() > deadline:
             self._timer.cancel()
-            self._timer = self._loop.call_at(self._deadline, self._expired)
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+            self._timer = self._loop.call_at(deadline, self._expired)
+        waiter = self._waiter = self._loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def interrupt(self, fault: WireError) -> None:
         """Make the coroutine that waits on this wire, if any, raise `fault` now."""

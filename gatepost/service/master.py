@@ -108,7 +108,7 @@ class Master:
                 child.hear()
                 return None
             case "hello":
-                return {**self._for(child), "suspension": self._verbs.suspension()}
+                return self._for(child)
             case "ready":
                 return self._ready(child, arguments["revision"])
             case "failed":
@@ -116,13 +116,15 @@ class Master:
                 return self.warn(maillog.worker_failed(child.index, arguments["reason"]))
         raise ControlError(f"unknown verb {verb!r}")
 
-    def _ready(self, child: Child, revision: int) -> Any:
-        """Let a worker serve; an operator may have committed or suspended something while it was starting."""
-        if child.decided.is_set():
-            self.tell(maillog.worker_serves(child.index))
+    async def _ready(self, child: Child, revision: int) -> None:
+        """Let a worker begin, once it has what was committed and suspended while it was starting."""
+        again = child.decided.is_set()
         child.ready()
         child.order("suspension", **self._verbs.suspension())
-        return None if revision == self._configuration.revision else self._configure(child)
+        if revision != self._configuration.revision:
+            await self._configure(child)
+        if again:
+            self.tell(maillog.worker_serves(child.index))
 
     def bury(self, child: Child) -> None:
         """Take back the places that a dead worker held."""

@@ -66,8 +66,8 @@ def _places(config: Config) -> set[Place]:
     return {(listener.address, listener.port) for listener in config.listeners.values()}
 
 
-def discard(sockets: dict[Place, socket.socket]) -> None:
-    """Close sockets that were prepared and are not wanted after all."""
+def discard(sockets: dict[Place, socket.socket] | dict[str, socket.socket]) -> None:
+    """Close sockets that are not wanted after all."""
     for sock in sockets.values():
         sock.close()
     sockets.clear()

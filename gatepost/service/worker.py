@@ -63,7 +63,8 @@ class Worker:
     async def run(self, channel: socket.socket) -> None:
         """Serve until told to stop."""
         await asyncio.get_running_loop().create_connection(lambda: self._master, sock=channel)
-        start = await self._master.ask("hello", worker=self._index)
+        start = await self._master.ask("hello")
+        listening = sockets.receive(self._fds, start["listeners"])
         try:
             self._open(start["document"], start["revision"])
         except GatepostError as fault:
@@ -72,14 +73,18 @@ class Worker:
             return
         await self._numbers.fill()
         self._assemble()
-        self._suspend(**start["suspension"])
+        # Nothing begins under a revision that is no longer the latest: a newer one comes before the answer.
+        await self._master.ask("ready", revision=start["revision"])
+        async with self._configuring:
+            if self._snapshot.revision == start["revision"]:
+                await self._inbound.configure(listening)
+            else:
+                sockets.discard(listening)
         self._tasks.create_task(self._scheduler.run())
         self._tasks.create_task(self._house.adopt_leftovers(self._scheduler, self._state / "spool", self._count))
-        await self._inbound.configure(sockets.receive(self._fds, start["listeners"]))
         gc.collect()
         gc.freeze()
         gc.set_threshold(100_000, 50, 1000)
-        self._master.tell("ready", revision=self._snapshot.revision)
         if not await self._house.keep(self.stop_asked):
             self.exit_code = EXIT_SICK
         await self._close()

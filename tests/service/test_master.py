@@ -85,7 +85,7 @@ async def test_a_worker_that_started_under_an_older_revision_is_given_the_latest
     await one.serve(worker, "ready", {"revision": 6})
     assert worker.told == ["ready", "suspension {'listeners': [], 'deliveries': False}", "configure 7"]
     worker.told.clear()
-    assert one.serve(worker, "ready", {"revision": 7}) is None
+    await one.serve(worker, "ready", {"revision": 7})
     assert "configure 7" not in worker.told
 
 

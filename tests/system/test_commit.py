@@ -146,7 +146,7 @@ def test_a_master_killed_in_a_commit_leaves_the_old_revision_or_the_new(tmp_path
     seen = set()
     with gateway(tmp_path, relay(port, DISCARD)) as one:
         operator = Operator(one.state, author="test")
-        for number, delay in enumerate((0.004, 0.008, 0.012, 0.02, 0.04)):
+        for number, delay in enumerate((0.005, 0.015, 0.03, 0.08, 0.25)):
             before = one.ask("status")["revision"]
             configuration.replace(operator, document(port, hostname=f"mx{number}.example"), force=True)
             tag = draft_tag(one.state)

@@ -62,10 +62,17 @@ class Security:
         assert verdict.reply is not None, "a client that is refused is told why"
         return verdict.reply
 
-    def keep(self, icid: int, host: Host, port: int, messages: int) -> None:
-        """Tell the connection's end: the record, the counter, and the line for a client that never encrypted."""
+    def tell_never_started(self, icid: int) -> None:
+        """Log it, where TLS was demanded of a client that then left without."""
         if self.was_demanded and self.outcome is None and not self._failure:
             self._shared.journal.info(maillog.tls_required_not_started(icid))
+
+    def keep(self, icid: int, host: Host, port: int, messages: int) -> None:
+        """Keep the connection's record, and count it."""
+        if self.outcome is None and not self._failure:
+            self._verdict = judge_inbound(self._access.policy, None)
+            if self.was_demanded:
+                self._failure = self._verdict.reason
         self._shared.journal.tls(self._record(icid, host, port, messages))
         tls, counters = self.outcome, self._shared.metrics.tls
         if tls is not None:

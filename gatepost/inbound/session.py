@@ -121,6 +121,8 @@ class Session:
         if not self._icid:
             return
         told = "" if self._security is not None and self._security.has_failed else ending
+        if self._security is not None:
+            self._security.tell_never_started(self._icid)
         self._journal.info(maillog.icid_close(self._icid) if ending in IN_ORDER else maillog.icid_lost(self._icid, told))
         if self._security is not None:
             self._security.keep(self._icid, self._arrival.host, self._wire.local_port, messages)

@@ -196,7 +196,7 @@ def test_required_refuses_all_but_four_commands(served: Served, setting: str) ->
     kept = record(served, address)
     assert kept["requirement"] == setting
     assert "outcome" not in kept
-    assert "failure" not in kept
+    assert "has not started TLS" in kept["failure"]
 
 
 def test_required_over_tls(served: Served) -> None:

@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +19,12 @@ from gatepost.errors import ControlError
 from gatepost.records import maillog, metrics
 from gatepost.service import sockets
 from gatepost.service.control import Channel
+from gatepost.service.process import python_module
 
 SILENT = 10.0
 """Seconds without a report (there is one each second) after which a worker counts as hung and is replaced."""
-STARTING = 600.0
-"""The same while it starts: a damaged shard may be salvaged page by page."""
+STARTING = 60.0
+"""The same while it starts, for Python has much to read before it says a word."""
 WAITS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before a restart, by the number of deaths in quick succession."""
 SETTLED = 10.0
@@ -127,7 +127,7 @@ class Child:
 
     def _command(self, channel: int, fds: int) -> list[str]:
         numbers = {"index": self.index, "count": self._count, "channel": channel, "fds": fds, "parent": os.getpid()}
-        command = [sys.executable, "-m", "gatepost.service.worker", "--state", str(self._state)]
+        command = [*python_module("gatepost.service.worker"), "--state", str(self._state)]
         for name, value in numbers.items():
             command += [f"--{name}", str(value)]
         return command

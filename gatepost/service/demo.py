@@ -15,6 +15,7 @@ from pathlib import Path
 from gatepost.config.model import Certificate, Config, DefaultPolicy, Gateway, Listener, Recipient
 from gatepost.config.store import ConfigStore
 from gatepost.errors import GatepostError
+from gatepost.service.process import python_module
 from gatepost.snapshot import Snapshot
 from gatepost.tls.making import Subject, self_signed
 
@@ -72,7 +73,7 @@ def start_inside(state: Path) -> subprocess.Popen[bytes]:
             raise GatepostError(
                 f"the demo inside server cannot listen on {HOST} port {INSIDE}: {error.strerror}; stop the other program"
             ) from None
-    command = [sys.executable, "-m", "gatepost.service.demo_inside", str(inbox), str(INSIDE), str(os.getpid())]
+    command = [*python_module("gatepost.service.demo_inside"), str(inbox), str(INSIDE), str(os.getpid())]
     print(
         f"gatepost: demo inside server on {HOST} port {INSIDE}; what it receives is kept in {inbox}\n"
         f"gatepost: send a test message with: {Path(sys.argv[0]).absolute()} --state {state} try",

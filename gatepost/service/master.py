@@ -103,6 +103,8 @@ class Master:
                 return self._ledger.spend(**arguments, now=time.monotonic())
             case "numbers":
                 return asyncio.to_thread(self._numbers.block, arguments["kind"])
+            case "alive":
+                return child.hear()
             case "stats":
                 child.metrics, child.status = arguments["metrics"], arguments["status"]
                 child.hear()

@@ -11,6 +11,7 @@ import os
 import pwd
 import resource
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +23,18 @@ _SOCKET_PATH = 107
 """Octets that the kernel takes as the name of a Unix socket."""
 DYING = 3.0
 """Seconds for the processes of a master that was killed to be gone, too."""
+
+
+def python_module(name: str) -> list[str]:
+    """Return the command that runs a module of ours with the Python that we run in.
+
+    `-m` looks in the working directory first, where a stranger may have put a module of that name: only where we did, too.
+    """
+    try:
+        here = os.getcwd()
+    except OSError:
+        here = ""  # it was removed
+    return [sys.executable, *([] if here in sys.path else ["-P"]), "-m", name]
 
 
 def die_with_parent(parent: int) -> None:

@@ -34,7 +34,7 @@ from gatepost.records.journal import Journal
 from gatepost.records.metrics import Metrics
 from gatepost.service import sockets
 from gatepost.service.control import Channel
-from gatepost.service.house import House
+from gatepost.service.house import HEARTBEAT, House
 from gatepost.service.ledger import LeasesFromMaster
 from gatepost.service.numbers import NumberSupply
 from gatepost.service.process import die_with_parent
@@ -65,12 +65,15 @@ class Worker:
         await asyncio.get_running_loop().create_connection(lambda: self._master, sock=channel)
         start = await self._master.ask("hello")
         listening = sockets.receive(self._fds, start["listeners"])
+        alive = self._tasks.create_task(self._say_alive())
         try:
-            self._open(start["document"], start["revision"])
+            await asyncio.to_thread(self._open, start["document"], start["revision"])
         except GatepostError as fault:
             await self._master.ask("failed", reason=str(fault))
             self.exit_code = EXIT_FAILED
             return
+        finally:
+            alive.cancel()
         await self._numbers.fill()
         self._assemble()
         # Nothing begins under a revision that is no longer the latest: a newer one comes before the answer.
@@ -88,6 +91,12 @@ class Worker:
         if not await self._house.keep(self.stop_asked):
             self.exit_code = EXIT_SICK
         await self._close()
+
+    async def _say_alive(self) -> None:
+        """Be heard while the shard is opened: a damaged one may be salvaged for an hour, page by page."""
+        while True:
+            self._master.tell("alive")
+            await asyncio.sleep(HEARTBEAT)
 
     def _open(self, document: bytes, revision: int) -> None:
         """Own the shard; the journal comes after it, for a worker that never served has nothing to sign out from."""

@@ -100,3 +100,17 @@ def test_open_files_are_raised_to_what_there_is() -> None:
         "assert resource.getrlimit(resource.RLIMIT_NOFILE) == (128, 128)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_working_directory_is_no_place_for_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "planted.py").write_text("print('planted')")
+    done = subprocess.run(process.python_module("planted"), capture_output=True, text=True)
+    assert "No module named planted" in done.stderr
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert subprocess.run(process.python_module("planted"), capture_output=True).stdout == b"planted\n"
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert process.python_module("planted")[1:] == ["-P", "-m", "planted"]

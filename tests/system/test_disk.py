@@ -57,6 +57,7 @@ def worker(one: Gateway) -> dict[str, object]:
 def test_a_sync_that_fails_is_451_and_a_fresh_worker_goes_on(tmp_path: Path) -> None:
     port = free_port()
     with Sink() as sink, gateway(tmp_path, relay(port, sink.port)) as one:
+        one.cli("queue", "suspend")  # or a delivery would meet the fault before the message does
         assert answer(port).startswith("250")
         victim = one.workers()[0]
         with Client(port) as client, injected(victim, "fdatasync,fsync:error=EIO"):
@@ -66,6 +67,7 @@ def test_a_sync_that_fails_is_451_and_a_fresh_worker_goes_on(tmp_path: Path) -> 
             assert "new mail is answered 451" in one.wait_log("Spool shard 0 failed: ")
             one.wait_log("Worker 0 ended with status 3")
             wait_for(lambda: worker(one)["pid"] != victim and worker(one)["up"], "another worker serves the shard")
+        one.cli("queue", "resume")
         sent = load(port, 20)
         assert len(sent.acked) == 20
         wait_for(lambda: not lost(sent, sink), "later mail is fine")

@@ -8,6 +8,7 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -42,18 +43,14 @@ def dial() -> Iterator[Dial]:
         yield lambda port: opened.enter_context(Client(port))
 
 
-def held(dial: Dial, one: Gateway, port: int, count: int) -> tuple[list[Client], Counter[int]]:
-    """Open sessions until each of two workers has one; return them, and how many each worker has."""
-    clients = [dial(port) for _ in range(count)]
-
-    def by_worker() -> Counter[int]:
-        return Counter({worker["index"]: worker.get("sessions", 0) for worker in one.ask("status")["workers"]})
-
-    wait_for(lambda: by_worker().total() == len(clients), "all sessions are reported")
-    if len(+by_worker()) < 2:
-        more, _ = held(dial, one, port, count)
-        clients += more
-    return clients, by_worker()
+def sessions_of(dial: Dial, port: int, one: Gateway) -> list[list[Client]]:
+    """Open three sessions with each of two workers: one accepts while the other is stopped for a moment."""
+    sessions = []
+    for other in reversed(one.workers()):
+        os.kill(other, signal.SIGSTOP)
+        sessions.append([dial(port) for _ in range(3)])
+        os.kill(other, signal.SIGCONT)
+    return sessions
 
 
 class Knocker:
@@ -86,7 +83,7 @@ class Knocker:
 def test_a_killed_worker_is_back_at_once_and_disturbs_nobody(tmp_path: Path, dial: Dial) -> None:
     port = free_port()
     with Sink() as sink, gateway(tmp_path, relay(port, sink.port), workers=2) as one:
-        clients, sessions = held(dial, one, port, 6)
+        theirs, others = sessions_of(dial, port, one)
         victim = one.workers()[0]
         with Knocker(port) as knocker:
             began = time.monotonic()
@@ -98,10 +95,10 @@ def test_a_killed_worker_is_back_at_once_and_disturbs_nobody(tmp_path: Path, dia
         print(f"the worker was back after {took:.2f} s")
         assert took < 1.5, "it takes what a Python process takes to start: a second on a busy machine"
         assert knocker.refused == 0, "the port was never closed"
-        alive_still = [client for client in clients if client.say("NOOP").startswith("250")]
-        assert len(alive_still) == sessions[1]
-        assert alive_still[0].ehlo()
-        assert alive_still[0].send_text().startswith("250")
+        assert all(client.is_closed for client in theirs)
+        for client in others:
+            assert client.ehlo()
+            assert client.send_text().startswith("250")
         assert "Warning: Worker 0 ended by signal SIGKILL; it is started again on the same shard at once" in one.wait_log(
             "Worker 0 ended"
         )
@@ -326,6 +323,29 @@ def test_root_that_stays_root_is_told_once(tmp_path: Path) -> None:
     with gateway(tmp_path, relay(free_port(), NOBODY), workers=2) as one:
         assert one.output.read_text().count("runs as root") == 1
         assert one.log().count("runs as root") == 1
+
+
+def test_without_descriptors_it_neither_spins_nor_dies_and_recovers(tmp_path: Path) -> None:
+    port = free_port()
+    with Sink() as sink, gateway(tmp_path, relay(port, sink.port), start=False) as one:
+        one.start(1, before=("prlimit", "--nofile=64"))
+        worker = one.workers()[0]
+        with contextlib.ExitStack() as crowd:
+            for _ in range(100):
+                crowd.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+            wait_for(lambda: len(os.listdir(f"/proc/{worker}/fd")) >= 60, "there are no more descriptors")
+            before = cpu_seconds(worker)
+            time.sleep(1)
+            assert cpu_seconds(worker) - before < 0.5, "it does not spin"
+        sent = load(port, 20)
+        assert len(sent.acked) == 20
+        wait_for(lambda: len(sink.delivered) == 20, "mail flows")
+        assert one.workers() == [worker]
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_ctrl_c_stops_in_order(tmp_path: Path, dial: Dial) -> None:

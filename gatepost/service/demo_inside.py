@@ -14,7 +14,8 @@ import uvloop
 
 from gatepost.config.model import Config, Listener
 from gatepost.errors import WireError
-from gatepost.net.wire import Wire, listen
+from gatepost.net.acceptor import Acceptor
+from gatepost.net.wire import Wire
 from gatepost.service.process import die_with_parent
 from gatepost.service.sockets import Sockets
 from gatepost.smtp import events, reply
@@ -78,7 +79,7 @@ async def _main(inbox: Path, port: int) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with asyncio.TaskGroup() as tasks:
-        await listen(sock, 100, lambda wire: _session(wire, inbox), tasks)
+        Acceptor(sock, 100, lambda wire: _session(wire, inbox), tasks)
         await stop.wait()
         os._exit(0)
 

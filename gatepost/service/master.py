@@ -228,4 +228,5 @@ class Master:
     def _reopen_logs(self) -> None:
         self._journal.reopen()
         for child in self._children:
-            child.order("reopen_logs")
+            if child.up:
+                child.order("reopen_logs")

@@ -21,7 +21,7 @@ from gatepost.spool.layout import SHARD_FILE, Layout
 _PR_SET_PDEATHSIG = 1
 _SOCKET_PATH = 107
 """Octets that the kernel takes as the name of a Unix socket."""
-DYING = 3.0
+DYING = 2.0
 """Seconds for the processes of a master that was killed to be gone, too."""
 
 
@@ -115,7 +115,9 @@ def drop_privileges(user: str, state: Path) -> None:
         raise GatepostError(f"--user {user}: only root can become another user; leave the option out") from None
     for folder, _, files in os.walk(state):
         for path in (Path(folder), *(Path(folder) / name for name in files)):
-            os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+            # a second name of somebody else's file must not make it the user's
+            if path.is_dir() or path.lstat().st_nlink == 1:
+                os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
     os.setgroups(os.getgrouplist(user, entry.pw_gid))
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)

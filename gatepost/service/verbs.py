@@ -59,10 +59,11 @@ class Verbs:
                 self._suspended |= names
             case "resume_listener":
                 self._suspended -= names
-        for child in self._children:
+        up = [child for child in self._children if child.up]
+        for child in up:
             child.order("suspension", **self.suspension())
         # an answer comes behind the order: the operator hears "done" when it is
-        await asyncio.gather(*(child.ask("ping") for child in self._children if child.up), return_exceptions=True)
+        await asyncio.gather(*(child.ask("ping") for child in up), return_exceptions=True)
 
     async def _ask(self, verb: str, arguments: dict[str, Any]) -> tuple[list[Any], list[int]]:
         """Ask every worker that is up; return the answers, and which workers are down."""

@@ -80,7 +80,7 @@ class Worker:
         await self._master.ask("ready", revision=start["revision"])
         async with self._configuring:
             if self._snapshot.revision == start["revision"]:
-                await self._inbound.configure(listening)
+                self._inbound.configure(listening)
             else:
                 sockets.discard(listening)
         self._tasks.create_task(self._scheduler.run())
@@ -165,7 +165,7 @@ class Worker:
                 self._resolver = Resolver(gateway.dns_servers)
             self._journal.retain(gateway.records_retention_days)
             self._spool.keep_free(Floor(space=gateway.min_free_space))
-            await self._inbound.configure(listening)
+            self._inbound.configure(listening)
 
     def _suspend(self, listeners: list[str], deliveries: bool) -> None:
         """Suspend exactly this."""

@@ -189,10 +189,10 @@ def message(number: int, size: int) -> bytes:
     return head + line * max(1, (size - len(head)) // len(line))
 
 
-def load(port: int, count: int, *, connections: int = 20, size: int = 4096, seconds: float = 240.0) -> Sent:
-    """Send `count` numbered messages over `connections` connections, redialling as often as needed."""
+def load(port: int, count: int, *, connections: int = 20, size: int = 4096, seconds: float = 240.0, first: int = 0) -> Sent:
+    """Send `count` messages, numbered from `first`, over `connections` connections, redialling as often as needed."""
     sent = Sent()
-    numbers = iter(range(count))
+    numbers = iter(range(first, first + count))
     deadline = time.monotonic() + seconds
 
     async def main() -> None:

@@ -57,7 +57,7 @@ def worker(one: Gateway) -> dict[str, object]:
 def test_a_sync_that_fails_is_451_and_a_fresh_worker_goes_on(tmp_path: Path) -> None:
     port = free_port()
     with Sink() as sink, gateway(tmp_path, relay(port, sink.port)) as one:
-        one.cli("queue", "suspend")  # or a delivery would meet the fault before the message does
+        one.ask("suspend_delivery")  # or a delivery would meet the fault before the message does
         assert answer(port).startswith("250")
         victim = one.workers()[0]
         with Client(port) as client, injected(victim, "fdatasync,fsync:error=EIO"):
@@ -67,7 +67,7 @@ def test_a_sync_that_fails_is_451_and_a_fresh_worker_goes_on(tmp_path: Path) -> 
             assert "new mail is answered 451" in one.wait_log("Spool shard 0 failed: ")
             one.wait_log("Worker 0 ended with status 3")
             wait_for(lambda: worker(one)["pid"] != victim and worker(one)["up"], "another worker serves the shard")
-        one.cli("queue", "resume")
+        one.ask("resume_delivery")
         sent = load(port, 20)
         assert len(sent.acked) == 20
         wait_for(lambda: not lost(sent, sink), "later mail is fine")
@@ -120,7 +120,7 @@ def test_a_full_disk_is_452_before_anything_is_lost_and_mail_still_leaves(tmp_pa
     port, inside = free_port(), free_port()
     floor = relay(port, inside, gateway='min_free_space = "2M"')
     with on_small_disk(tmp_path, "24m", floor) as (one, disk):
-        sent = load(port, 400, connections=4, size=40_000, seconds=4)
+        sent = load(port, 400, connections=4, size=40_000, seconds=2)
         assert set(sent.refused.values()) <= {"452 #4.3.1 queue full"}
         assert 20 < len(sent.acked) < 400, "the disk is full by now"
         assert answer(port).startswith("452 #4.3.1")
@@ -128,7 +128,7 @@ def test_a_full_disk_is_452_before_anything_is_lost_and_mail_still_leaves(tmp_pa
         eat(disk)  # and somebody else takes the rest
         assert answer(port).startswith("452 #4.3.1")
         with Sink(port=inside) as sink:
-            one.cli("queue", "deliver-now")
+            one.ask("deliver_now", destination="", mid=0)
             wait_for(lambda: not lost(sent, sink), "what was accepted goes out", 60)
             wait_for(lambda: one.ask("status")["queue"]["messages"] == 0, "and is ticked off", 30)
             assert set(sink.delivered.values()) == {1}
@@ -149,7 +149,7 @@ def test_a_worker_starts_and_delivers_on_a_disk_without_one_free_octet(tmp_path:
         wait_for(lambda: worker(one)["pid"] != victim and worker(one)["up"], f"it starts\n{one.log()[-2000:]}")
         assert answer(port).startswith("452 #4.3.1")
         with Sink(port=inside) as sink:
-            one.cli("queue", "deliver-now")
+            one.ask("deliver_now", destination="", mid=0)
             wait_for(lambda: not lost(sent, sink), "what was accepted goes out", 60)
             wait_for(lambda: one.ask("status")["queue"]["messages"] == 0, "and is ticked off", 30)
 

@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.support.client import Client
 from tests.support.documents import relay
 from tests.support.gateway import gateway
@@ -97,8 +95,7 @@ class Scale:
         self._thread.join()
 
 
-@pytest.mark.parametrize("tls", [False, True], ids=["clear", "tls"])
-def test_a_hundred_megabytes_flow_through(tmp_path: Path, tls: bool) -> None:
+def test_a_hundred_megabytes_flow_through(tmp_path: Path) -> None:
     port = free_port()
     expected = hashlib.sha256(HEAD)
     for _ in range(BLOCKS):
@@ -110,9 +107,8 @@ def test_a_hundred_megabytes_flow_through(tmp_path: Path, tls: bool) -> None:
         one.start(1)
         with Client(port, timeout=60) as client:
             client.ehlo()
-            if tls:
-                client.start_tls()
-                client.ehlo()
+            client.start_tls()
+            client.ehlo()
             warm_up(port)
             began = time.monotonic()
             with Scale(one.workers()[0]) as scale:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Coroutine
 
 from gatepost.inbound.session import Session
 from gatepost.inbound.shared import Shared
-from gatepost.net.wire import Wire, listen
+from gatepost.net.acceptor import Acceptor
+from gatepost.net.wire import Wire
 from gatepost.smtp import reply
 from gatepost.snapshot import Snapshot
 
@@ -21,7 +22,7 @@ class Inbound:
 
     def __init__(self, shared: Shared, snapshot: Callable[[], Snapshot], tasks: asyncio.TaskGroup) -> None:
         self._shared, self._snapshot, self._tasks = shared, snapshot, tasks
-        self._servers: dict[str, tuple[tuple[str, int], asyncio.Server]] = {}
+        self._servers: dict[str, tuple[tuple[str, int], Acceptor]] = {}
         self._sessions: set[Session] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -33,7 +34,7 @@ class Inbound:
         """Number of connections that are open."""
         return len(self._sessions)
 
-    async def configure(self, sockets: dict[str, socket.socket]) -> None:
+    def configure(self, sockets: dict[str, socket.socket]) -> None:
         """Serve exactly these listeners. A socket that is served already on the same address is closed again."""
         for name in set(self._servers) - set(sockets):
             self._servers.pop(name)[1].close()
@@ -46,7 +47,7 @@ class Inbound:
             if present is not None:
                 present[1].close()
             backlog = self._snapshot().listeners[name].tcp_queue
-            self._servers[name] = (place, await listen(sock, backlog, self._session_on(name), self._tasks))
+            self._servers[name] = (place, Acceptor(sock, backlog, self._session_on(name), self._tasks))
 
     def _session_on(self, name: str) -> Callable[[Wire], Coroutine[None, None, None]]:
         async def serve(wire: Wire) -> None:

@@ -14,7 +14,6 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Callable, Coroutine
 
 from gatepost.errors import TlsFailure, WireClosed, WireError, WireTimeout
 from gatepost.tls.engine import TlsEngine
@@ -27,10 +26,9 @@ LINGER = 10.0
 
 
 class Wire(asyncio.Protocol):
-    """A connection; made by `connect` or `listen`."""
+    """A connection; made by `connect` or an `Acceptor`."""
 
     __slots__ = (
-        "_accepted",
         "_clogged",
         "_deadline",
         "_ended",
@@ -49,9 +47,8 @@ class Wire(asyncio.Protocol):
         "peer_port",
     )
 
-    def __init__(self, accepted: Callable[[Wire], None] | None = None) -> None:
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._accepted = accepted
         self._transport: asyncio.Transport | None = None
         self._engine: TlsEngine | None = None
         self._received = b""
@@ -73,8 +70,6 @@ class Wire(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
         self.peer_address, self.peer_port = _address(transport.get_extra_info("peername"))
         self.local_address, self.local_port = _address(transport.get_extra_info("sockname"))
-        if self._accepted is not None:
-            self._accepted(self)
 
     def data_received(self, data: bytes) -> None:
         self._received = self._received + data if self._received else data
@@ -283,21 +278,6 @@ async def connect(address: str, port: int, timeout: float) -> Wire:
         why = os.strerror(error.errno) if error.errno else str(error)
         raise WireClosed(f"connection to {address} port {port}: {why}") from None
     return wire
-
-
-async def listen(
-    sock: socket.socket, backlog: int, session: Callable[[Wire], Coroutine[None, None, None]], tasks: asyncio.TaskGroup
-) -> asyncio.Server:
-    """Accept connections on a bound socket; each gets a task of `session` in `tasks`, which must not raise."""
-    loop = asyncio.get_running_loop()
-
-    def accepted(wire: Wire) -> None:
-        if wire.peer_address:
-            tasks.create_task(session(wire))
-        else:  # reset before it was accepted: nobody knows who it was
-            wire.abort()
-
-    return await loop.create_server(lambda: Wire(accepted), sock=sock, backlog=backlog)
 
 
 def _address(name: object) -> tuple[str, int]:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gatepost.errors import WireError
-from gatepost.net.wire import Wire, listen
+from gatepost.net.acceptor import Acceptor
+from gatepost.net.wire import Wire
 from gatepost.records.message_record import MessageRecord, OutcomeRecord
 from gatepost.records.store import RecordStore
 from gatepost.records.tls_record import TlsRecord
@@ -46,7 +47,7 @@ class FakeGateway:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._ready.set()
         async with asyncio.TaskGroup() as tasks:
-            server = await listen(self._sock, 10, self._session, tasks)
+            server = Acceptor(self._sock, 10, self._session, tasks)
             await self._stop.wait()
             server.close()
         await asyncio.sleep(0)  # closed connections are let go in the next round

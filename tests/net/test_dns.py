@@ -25,7 +25,7 @@ async def server() -> AsyncIterator[DnsServer]:
 
 @pytest.fixture
 def resolver(server: DnsServer) -> Resolver:
-    return Resolver([server.address], patience=0.1)
+    return Resolver([server.address], patience=1.0)
 
 
 def odd_name(*labels: bytes) -> dns.name.Name:

@@ -11,7 +11,8 @@ import pytest
 import uvloop
 
 from gatepost.errors import TlsFailure, WireClosed, WireTimeout
-from gatepost.net.wire import READ_AHEAD, Wire, connect, listen
+from gatepost.net.acceptor import Acceptor
+from gatepost.net.wire import READ_AHEAD, Wire, connect
 from gatepost.tls.context import Terms
 from gatepost.tls.engine import TlsEngine
 from gatepost.tls.making import Subject, self_signed
@@ -45,7 +46,7 @@ async def talk(server: Session, client: Session) -> None:
                 wire.close()
 
         async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-            listener = await listen(sock, 5, serve, tasks)
+            listener = Acceptor(sock, 5, serve, tasks)
             wire = await connect("127.0.0.1", sock.getsockname()[1], 5)
             try:
                 await client(wire)
@@ -104,7 +105,7 @@ async def test_a_peer_that_half_closes_still_gets_its_answer() -> None:
                 await server(wire)
                 wire.close()
 
-            listener = await listen(sock, 5, serve, tasks)
+            listener = Acceptor(sock, 5, serve, tasks)
             reader, writer = await asyncio.open_connection("127.0.0.1", sock.getsockname()[1])
             writer.write(b"last words")
             writer.write_eof()
@@ -246,7 +247,7 @@ def test_a_connection_reset_before_it_was_accepted_gets_no_session() -> None:
             gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             gone.close()
             async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-                listener = await listen(sock, 5, serve, tasks)
+                listener = Acceptor(sock, 5, serve, tasks)
                 reader, writer = await asyncio.open_connection("127.0.0.1", sock.getsockname()[1])
                 assert await reader.read() == b""
                 writer.close()

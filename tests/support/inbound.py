@@ -75,7 +75,7 @@ class Inbounds:
         self.inbound = Inbound(shared, lambda: self.snapshot, self._tasks)
         sock = socket.create_server(("127.0.0.1", 0))
         self.port = sock.getsockname()[1]
-        await self.inbound.configure({"InboundMail": sock})
+        self.inbound.configure({"InboundMail": sock})
         return self
 
     async def __aexit__(self, kind: object, fault: object, trace: object) -> None:

@@ -1,0 +1,67 @@
+"""Taking connections from a listening socket that several processes share.
+
+One at a time: a worker that took all that wait would have all the long-lived sessions of a burst, and the others none. Who
+is busy is late, so the queue of the kernel goes to whoever is free. Knows nothing of what a connection is for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+
+from gatepost.net.wire import Wire
+
+PAUSE = 1.0
+"""Seconds without accepting when descriptors or memory have run out: to ask again at once would only spin."""
+
+Session = Callable[[Wire], Coroutine[None, None, None]]
+
+
+class Acceptor:
+    """An open door; `close` shuts it, and the socket with it."""
+
+    def __init__(self, sock: socket.socket, backlog: int, session: Session, tasks: asyncio.TaskGroup) -> None:
+        """Begin to accept; each connection gets a task of `session` in `tasks`, which must not raise."""
+        self._loop = asyncio.get_running_loop()
+        self._sock, self._session, self._tasks = sock, session, tasks
+        self._paused: asyncio.TimerHandle | None = None
+        sock.setblocking(False)
+        sock.listen(backlog)
+        self._loop.add_reader(sock.fileno(), self._accept)
+
+    def close(self) -> None:
+        """Take no further connection; what was accepted goes on."""
+        if self._paused is not None:
+            self._paused.cancel()
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock.fileno())
+            self._sock.close()
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return  # another process was faster, or the client is gone already
+        except OSError:
+            self._loop.remove_reader(self._sock.fileno())
+            self._paused = self._loop.call_later(PAUSE, self._resume)
+            return
+        connection.setblocking(False)
+        self._tasks.create_task(self._serve(connection))
+
+    def _resume(self) -> None:
+        self._paused = None
+        self._loop.add_reader(self._sock.fileno(), self._accept)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        wire = Wire()
+        try:
+            await self._loop.connect_accepted_socket(lambda: wire, connection)
+        except OSError:
+            connection.close()
+            return
+        if not wire.peer_address:  # reset before it was accepted: nobody knows who it was
+            wire.abort()
+            return
+        await self._session(wire)

@@ -238,7 +238,7 @@ class DefaultDestination(_Document, frozen=True, kw_only=True):
     dane: Literal["none", "opportunistic", "mandatory"] = "none"
     mta_sts: Literal["none", "testing", "enforce-as-published"] = "none"
     max_connections: int = 500
-    max_messages_per_connection: int = 50
+    max_messages_per_connection: int = 500
     recipients_per_minutes: RecipientRate | None = None
     bounce_profile: str = "Default"
     certificate: str = ""

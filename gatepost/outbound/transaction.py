@@ -49,7 +49,7 @@ class Result(msgspec.Struct):
     alive: bool
     """The connection may carry another message."""
     stale: bool
-    """The peer went away without one reply."""
+    """The peer went away without one reply, or said 421 to MAIL: a connection that served before has had its time."""
     delivered: Delivered | None = None
     """What all of them came to, where the next hop took the message for everybody, as it nearly always does."""
 
@@ -111,8 +111,14 @@ class Exchange:
         return Result(
             self._outcomes(hosts_left),
             alive=not self._fault and sender.ready,
-            stale=bool(self._fault) and self._mail is None and self._dialogue.wire.closed,
+            stale=self._is_stale,
         )
+
+    @property
+    def _is_stale(self) -> bool:
+        if self._mail is not None:
+            return self._mail.code == 421  # RFC 5321 3.8: it closes the channel, with no word against the message
+        return bool(self._fault) and self._dialogue.wire.closed
 
     # --- replies -----------------------------------------------------------------------------------------------------
 

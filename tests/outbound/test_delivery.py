@@ -392,6 +392,16 @@ async def test_a_cached_connection_that_was_closed_is_dialled_again_and_nothing_
         assert not out.lines("Delayed")
 
 
+async def test_a_peer_that_has_had_enough_of_a_connection_is_dialled_again_and_nothing_failed(tmp_path: Path) -> None:
+    async with Peer() as peer, Outbound(tmp_path, routed(peer.port)) as out:
+        await out.finished(await out.send("ann@example.com"))
+        peer.answers["MAIL"] = ["421 4.7.0 too many messages in this session"]
+        await out.finished(await out.send("ann@example.com"))
+        assert len(peer.sessions) == 2
+        assert len(peer.messages) == 2
+        assert not out.lines("Delayed")
+
+
 async def test_a_peer_that_closes_every_connection_is_dialled_again_only_once(tmp_path: Path) -> None:
     async with Peer() as peer, Outbound(tmp_path, routed(peer.port)) as out:
         await out.finished(await out.send("ann@example.com"))

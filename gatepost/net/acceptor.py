@@ -1,7 +1,7 @@
 """Taking connections from a listening socket that several processes share.
 
-One at a time: a worker that took all that wait would have all the long-lived sessions of a burst, and the others none. Who
-is busy is late, so the queue of the kernel goes to whoever is free. Knows nothing of what a connection is for.
+One at a time, and then a short rest: whoever accepted last is awake and would be first again, so that one worker would have
+all the long-lived sessions of a burst and the others none. Knows nothing of what a connection is for.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable, Coroutine
 
 from gatepost.net.wire import Wire
 
+REST = 0.001
+"""Seconds that a worker leaves the next connection to the others."""
 PAUSE = 1.0
 """Seconds without accepting when descriptors or memory have run out: to ask again at once would only spin."""
 
@@ -44,11 +46,15 @@ class Acceptor:
         except (BlockingIOError, InterruptedError, ConnectionError):
             return  # another process was faster, or the client is gone already
         except OSError:
-            self._loop.remove_reader(self._sock.fileno())
-            self._paused = self._loop.call_later(PAUSE, self._resume)
+            self._pause(PAUSE)
             return
+        self._pause(REST)
         connection.setblocking(False)
         self._tasks.create_task(self._serve(connection))
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._sock.fileno())
+        self._paused = self._loop.call_later(seconds, self._resume)
 
     def _resume(self) -> None:
         self._paused = None

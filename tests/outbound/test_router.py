@@ -24,7 +24,7 @@ async def dns() -> AsyncIterator[DnsServer]:
 
 @pytest.fixture
 def router(dns: DnsServer) -> Router:
-    resolver = Resolver([dns.address], patience=0.1)
+    resolver = Resolver([dns.address], patience=1.0)
     return Router(lambda: resolver)
 
 

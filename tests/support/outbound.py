@@ -104,7 +104,7 @@ class Outbound:
         self.leases = LocalLeases()
         self.directory = directory
         self.spool = Spool.open(directory, 0, Floor(space=0, inodes=0))
-        self.resolver = Resolver([dns], patience=0.2)
+        self.resolver = Resolver([dns], patience=1.0)
         self.configure(config)
         self._mids, self._dcids = itertools.count(1000), itertools.count(1)
         self.scheduler = Scheduler(

@@ -121,3 +121,12 @@ async def test_a_damaged_store_leaves_the_copy_in_force(tmp_path: Path, port: in
     (tmp_path / "config.last-good.toml").unlink()
     with pytest.raises(StateError, match="is damaged"):
         Configuration.load(tmp_path)
+
+
+def test_a_store_that_is_gone_is_not_taken_for_a_first_start(tmp_path: Path, port: int) -> None:
+    commit(tmp_path, config(A=port))
+    (tmp_path / "config.db").unlink()
+    one = Configuration.load(tmp_path)
+    assert one.config == config(A=port)
+    assert f"{tmp_path}/config.db is empty or gone" in one.note
+    assert not (tmp_path / "config.db").exists()

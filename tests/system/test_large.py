@@ -9,6 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from gatepost.config.exchange import examine
+from gatepost.config.model import Config
+from gatepost.tls.certificates import KeyPair
+from gatepost.tls.making import Subject, self_signed
 from tests.support.client import Client
 from tests.support.documents import relay
 from tests.support.gateway import gateway
@@ -100,10 +104,11 @@ def test_a_hundred_megabytes_flow_through(tmp_path: Path) -> None:
     expected = hashlib.sha256(HEAD)
     for _ in range(BLOCKS):
         expected.update(PLAIN)
+    pair = self_signed(Subject(names=("mx1.example.com",)), days=30)
     with Swallower() as inside, gateway(tmp_path, start=False) as one:
-        one.cli("cert", "self-signed", "mx", "--hostname", "mx1.example.com")
         policy = 'max_message_size = "200M"\ntls = "preferred"'
-        one.configure(relay(port, inside.port, more='certificates = ["mx"]', policy=policy))
+        document = relay(port, inside.port, more='certificates = ["mx"]', policy=policy)
+        one.commit(examine((document + certificates(pair)).encode(), Config()).accepted())
         one.start(1)
         with Client(port, timeout=60) as client:
             client.ehlo()
@@ -126,6 +131,10 @@ def test_a_hundred_megabytes_flow_through(tmp_path: Path) -> None:
         assert inside.digest == expected.hexdigest()
         assert scale.most - scale.before < EXTRA
         wait_for(lambda: not list((one.state / "spool" / "shard-0").iterdir()), "the body file is gone")
+
+
+def certificates(pair: KeyPair) -> str:
+    return f'[certificates.mx]\ncertificate = """{pair.certificate}"""\nprivate_key = """{pair.private_key}"""\n'
 
 
 def warm_up(port: int) -> None:

@@ -22,6 +22,9 @@ from typing import Any
 import pytest
 
 import gatepost
+from gatepost.config.exchange import examine
+from gatepost.config.model import Config
+from gatepost.errors import ControlError
 from tests.support.client import Client
 from tests.support.documents import relay
 from tests.support.gateway import COMMAND, Gateway, gateway
@@ -123,19 +126,16 @@ def test_a_killed_master_leaves_nobody_and_another_one_takes_over(tmp_path: Path
         assert not (tmp_path / "state" / "control.sock").exists()
 
 
-def test_a_second_gateway_on_one_state_is_refused(tmp_path: Path) -> None:
+def test_a_second_gateway_on_one_state_is_refused_and_so_is_one_beside_an_orphan(tmp_path: Path) -> None:
     with gateway(tmp_path, relay(free_port(), NOBODY)) as one:
         assert one.process is not None
         done = one.cli("serve", check=False)
         assert done.returncode == 1
         assert done.stderr == f"gatepost: a gateway already runs on {one.state} (process {one.process.pid}); stop it first\n"
-
-
-def test_an_orphan_that_owns_a_shard_is_not_joined(tmp_path: Path) -> None:
-    with gateway(tmp_path, relay(free_port(), NOBODY)) as one:
         one.stop()
-        with running("flock", str(one.state / "spool" / "shard-0.lock"), "sleep", "60"):
-            wait_for(lambda: run("flock", "-n", str(one.state / "spool/shard-0.lock"), "true").returncode, "it is held")
+        lock = str(one.state / "spool" / "shard-0.lock")
+        with running("flock", lock, "sleep", "60"):
+            wait_for(lambda: run("flock", "-n", lock, "true").returncode, "it is held")
             done = one.cli("serve", check=False)
         assert done.returncode == 1
         assert re.fullmatch(
@@ -182,15 +182,6 @@ def test_a_stop_finishes_what_is_under_way(tmp_path: Path, dial: Dial) -> None:
         assert "Gatepost stops" in one.log()
         one.start(1)
         wait_for(lambda: {7, 8} <= set(sink.delivered), "both are delivered, by the next gateway if need be")
-
-
-def test_a_gateway_whose_worker_never_came_up_stops_all_the_same(tmp_path: Path) -> None:
-    with gateway(tmp_path, relay(free_port(), NOBODY), start=False) as one:
-        (one.state / "spool").mkdir(mode=0o700)
-        (one.state / "spool" / "shard-0.db").write_bytes(b"not a database at all" * 1000)
-        one.start(1, up=0)
-        one.wait_log("Worker 0 cannot start: ")
-        assert one.stop() == 0
 
 
 def test_hangup_reopens_the_log(tmp_path: Path) -> None:
@@ -244,16 +235,11 @@ def test_an_empty_state_is_served_and_says_what_to_do(tmp_path: Path) -> None:
             assert client.banner == "220 mx1.example.com ESMTP"
 
 
-@pytest.mark.parametrize("place", ["file", "below/file", "x" * 120])
-def test_a_state_that_cannot_be_one_is_one_sentence(tmp_path: Path, place: str) -> None:
+def test_a_state_that_cannot_be_one_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "file").touch()
-    done = run(*COMMAND, "--state", str(tmp_path / place), "serve")
+    done = run(*COMMAND, "--state", str(tmp_path / "file"), "serve")
     assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert str(tmp_path / place) in done.stderr
-    assert "internal error" not in done.stderr
+    assert done.stderr == f"gatepost: {tmp_path / 'file'} cannot be made a state directory: File exists\n"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may become anybody")
@@ -317,13 +303,10 @@ def test_root_is_given_up_once_the_ports_are_bound(public_python: dict[str, Any]
         assert "as root" not in one.output.read_text()
         load(port, 5)
         wait_for(lambda: len(sink.delivered) == 5, "mail flows")
-        one.cli("config", "set", "listeners.InboundMail.tcp_queue", "20")
-        one.cli("config", "commit", "-m", "by root")
+        one.commit(examine(relay(port, sink.port, more="tcp_queue = 20").encode(), Config()).accepted())
         assert owners(one.state) == {nobody}
-        one.cli("config", "set", "listeners.InboundMail.port", "668")
-        refused = one.cli("config", "commit", "-m", "another low port", check=False)
-        assert refused.returncode == 1
-        assert "with --user they are bound at the start only" in refused.stderr
+        with pytest.raises(ControlError, match="with --user they are bound at the start only"):
+            one.commit(examine(relay(668, sink.port).encode(), Config()).accepted())
         assert dial(port).banner.startswith("220")
 
 

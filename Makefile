@@ -14,7 +14,7 @@ COVERED := gatepost/smtp/*,gatepost/policy/*,gatepost/tls/*,gatepost/spool/*
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv dev run test unit system check format cover bench system-deps lock clean
+.PHONY: help venv dev run test unit system check format cover faults soak fuzz bench bench-scale system-deps lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,11 +45,11 @@ run: venv ## Run a demo gateway on this machine, its state in ./var
 test: dev system-deps unit system cover ## Run all tests, then the coverage check
 
 unit: dev ## Run the tests that need no running service
-	$(BIN)/pytest -n 2 -m "not system" --cov --cov-report=
+	$(BIN)/pytest -n 2 -m "not system and not long" --cov --cov-report=
 
 system: dev system-deps ## Run the tests that start the real service against real peers, one by one
 	@# status 5: no such tests (yet)
-	$(BIN)/pytest -m system || [ $$? -eq 5 ]
+	$(BIN)/pytest -m "system and not long" || [ $$? -eq 5 ]
 
 cover: dev ## Report the line coverage of the last `make unit`; 95 % of smtp, policy, tls and spool is the floor
 	@[ -f .coverage ] || $(MAKE) --no-print-directory unit
@@ -68,8 +68,22 @@ format: dev ## Format the code and repair what the linter can
 system-deps: ## Install the Debian packages that the tests need, if missing
 	@scripts/system-deps
 
-bench: dev system-deps ## Relay through Gatepost and Postfix, in turn, and compare speed and CPU
+faults: dev system-deps ## Run the rows of the fault matrix that take longer than `make test` may
+	$(BIN)/pytest -m long
+
+MINUTES ?= 30
+
+soak: dev system-deps ## Load the gateway for MINUTES=30, one random fault a minute (SEED=... repeats a run), then judge
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+fuzz: dev ## Throw random input at every parser for SECONDS=60 each; what was found once is kept and tried first
+	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
+
+bench: dev system-deps ## Give Gatepost and Postfix the same work, in turn, and compare speed, CPU and memory
 	$(BIN)/python -m tests.bench.relay
+
+bench-scale: dev system-deps ## Measure what sizes cost: connections, HAT entries, queued messages, message size, workers
+	$(BIN)/python -m tests.bench.scale
 
 # Without UPGRADE, pins that still satisfy pyproject.toml stay as they are.
 lock: ## Rewrite the lock files from pyproject.toml (UPGRADE=--upgrade for newer versions)

@@ -18,6 +18,7 @@ from gatepost.policy import access
 from gatepost.policy.verdict import AccessVerdict, Host
 from gatepost.records import maillog
 from gatepost.smtp import events, reply
+from gatepost.smtp.events import Event
 from gatepost.smtp.path import Path
 from gatepost.smtp.receiver import Receiver
 from gatepost.smtp.reply import Reply
@@ -61,72 +62,83 @@ class Conversation:
 
     async def hold(self) -> str:
         """Talk to the end; return how it came. Raises WireError."""
-        engine, security = self._engine, self._security
-        if self._wire.at_hand and not self._wire.closed:
+        engine, wire, clocks, time = self._engine, self._wire, self._clocks, self._loop.time
+        if wire.at_hand and not wire.closed:
             self._journal.info(maillog.early_talker(self._icid))
         engine.greet(reply.banner(self._hostname))
         while True:
             event = engine.next_event()
-            if event is None:
-                await self._exchange(engine)
-                continue
-            answer: Reply | None = None
-            match event:
-                case events.Content(octets=octets):
-                    if self._transaction is not None:
-                        await self._transaction.content(octets)
-                case events.Mail():
-                    answer = self._mail(event)
-                case events.Rcpt():
-                    assert self._transaction is not None
-                    answer = await self._transaction.recipient(event)
-                case events.Data():
-                    assert self._transaction is not None
-                    self._transaction.begin(engine.hello_name, engine.extended, security.outcome)
-                    answer = reply.GO_AHEAD
-                case events.EndOfData():
-                    answer = await self._end_of_data(event)
-                case events.Hello():
-                    answer = reply.hello(self._hostname)
-                case events.Reset():
-                    self.abandon()
-                case events.StartTls():
-                    await self._start_tls(engine)
-                case events.Refused():
-                    security.was_demanded |= event.reply == reply.STARTTLS_FIRST
-                    self._journal.info(maillog.command_refused(self._icid, event.command, str(event.reply)))
-                    self._metrics.replies["in", event.reply.code] += 1
-                case events.Quit():
-                    pass
-                case events.Closed():
+            if event is not None:
+                if type(event) is events.Closed:
                     self._flush(engine)
                     return event.reason
-            if answer is not None:
-                engine.reply(answer)
-                self._metrics.replies["in", answer.code] += 1
+                await self._answer(engine, event)
+                continue
+            # All that came is answered: send what is due and wait for more. The hot path of all mail: no call too many.
+            if octets := engine.data_to_send():
+                wire.write(octets)
+                clocks.answered(time())
+            if (wire.clogged or engine.paused or self.stopping) and await self._is_held_up(engine):
+                continue
+            try:
+                octets = await wire.read_until(clocks.deadline)
+            except WireTimeout:
+                engine.refuse(self._not_available() if self.stopping else clocks.farewell(time()))
+                continue
+            if engine.takes_content:
+                clocks.mail_data(len(octets), time())
+            engine.receive_data(octets)
 
-    async def _exchange(self, engine: Receiver) -> None:
-        """Send what is due and wait for more; when the time runs out or the gateway stops, the engine says so and closes."""
-        clocks = self._clocks
-        if octets := engine.data_to_send():
-            self._wire.write(octets)
-            clocks.answered(self._loop.time())
+    async def _answer(self, engine: Receiver, event: Event) -> None:
+        """Decide what an event asks, and take note of what it tells."""
+        answer: Reply | None = None
+        match event:
+            case events.Content(octets=octets):
+                if self._transaction is not None:
+                    await self._transaction.content(octets)
+            case events.Rcpt():
+                assert self._transaction is not None
+                answer = await self._transaction.recipient(event)
+            case events.Mail():
+                answer = self._mail(event)
+            case events.Data():
+                assert self._transaction is not None
+                self._transaction.begin(engine.hello_name, engine.extended, self._security.outcome)
+                answer = reply.GO_AHEAD
+            case events.EndOfData():
+                answer = await self._end_of_data(event)
+            case events.Hello():
+                answer = reply.hello(self._hostname)
+            case events.Reset():
+                self.abandon()
+            case events.StartTls():
+                await self._start_tls(engine)
+            case events.Refused():
+                self._security.was_demanded |= event.reply == reply.STARTTLS_FIRST
+                self._journal.info(maillog.command_refused(self._icid, event.command, str(event.reply)))
+                self._metrics.replies["in", event.reply.code] += 1
+            case events.Quit():
+                pass
+        if answer is not None:
+            engine.reply(answer)
+            self._metrics.replies["in", answer.code] += 1
+
+    async def _is_held_up(self, engine: Receiver) -> bool:
+        """Do what stands before the next read, if anything does; False when the session may read on.
+
+        It waits for a client that does not read our replies, leaves the others their turn when one says very much at once,
+        and makes the engine end the session when the gateway stops.
+        """
         if self._wire.clogged:
-            await self._unclog(min(WRITE_TIMEOUT, clocks.left(self._loop.time())))
+            left = self._clocks.deadline - self._loop.time()
+            await self._unclog(min(WRITE_TIMEOUT, left))
         if self.stopping and not engine.in_transaction:
             engine.refuse(self._not_available())
-            return
+            return True
         if engine.paused:
-            await asyncio.sleep(0)  # a client that says so much at once is not served before all others
-            return
-        try:
-            octets = await self._wire.read(clocks.left(self._loop.time()))
-        except WireTimeout:
-            engine.refuse(self._not_available() if self.stopping else clocks.farewell(self._loop.time()))
-            return
-        if engine.takes_content:
-            clocks.mail_data(len(octets), self._loop.time())
-        engine.receive_data(octets)
+            await asyncio.sleep(0)
+            return True
+        return False
 
     async def _unclog(self, timeout: float) -> None:
         try:

@@ -19,7 +19,7 @@ BLOCK = 1024
 
 
 class Clocks:
-    """Time left to one session, in seconds."""
+    """When one session's time is up, in seconds of monotonic time."""
 
     def __init__(self, now: float, *, command: float, unsuccessful: float, total: float) -> None:
         """`unsuccessful` of 0 switches that clock off (private listeners)."""
@@ -27,27 +27,27 @@ class Clocks:
         self._end = now + total
         self._nearly = now + total * NEARLY
         self._first_message = now + unsuccessful if unsuccessful else self._end
-        self._next = now + command
+        self._limit = min(self._first_message, self._end)
         self._data = 0
+        self.deadline = 0.0
+        """Until when the session may wait for octets."""
+        self.answered(now)
 
     def answered(self, now: float) -> None:
         """A whole command was answered: the next one may take its full time."""
-        self._next = now + self._command
+        deadline, limit = now + self._command, self._limit
+        self.deadline = deadline if deadline < limit else limit
 
     def mail_data(self, octets: int, now: float) -> None:
         """Mail data came: once a block of it is whole, the next one may take its full time."""
         self._data += octets
         if self._data >= BLOCK:
             self._data = 0
-            self._next = now + self._command
+            self.answered(now)
 
     def message_accepted(self) -> None:
-        """The session has injected a message; from here only the other two clocks count."""
-        self._first_message = self._end
-
-    def left(self, now: float) -> float:
-        """Return how long the session may wait for octets."""
-        return min(self._next, self._first_message, self._end) - now
+        """The session has injected a message; from its answer on only the other two clocks count."""
+        self._first_message = self._limit = self._end
 
     def refuses_message(self, now: float) -> bool:
         """Whether it is too late to begin another message."""

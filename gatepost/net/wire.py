@@ -14,6 +14,7 @@ import asyncio
 import os
 import socket
 import struct
+from collections.abc import Coroutine
 
 from gatepost.errors import TlsFailure, WireClosed, WireError, WireTimeout
 from gatepost.tls.engine import TlsEngine
@@ -29,7 +30,6 @@ class Wire(asyncio.Protocol):
     """A connection; made by `connect` or an `Acceptor`."""
 
     __slots__ = (
-        "_clogged",
         "_deadline",
         "_ended",
         "_engine",
@@ -41,6 +41,7 @@ class Wire(asyncio.Protocol):
         "_timer",
         "_transport",
         "_waiter",
+        "clogged",
         "local_address",
         "local_port",
         "peer_address",
@@ -56,7 +57,8 @@ class Wire(asyncio.Protocol):
         self._lost = ""
         self._fault = ""
         self._paused = False
-        self._clogged = False
+        self.clogged = False
+        """Whether the peer reads so slowly that a writer should `drain` before it goes on."""
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
@@ -76,7 +78,9 @@ class Wire(asyncio.Protocol):
         if len(self._received) > READ_AHEAD and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
-        self._wake()
+        waiter, self._waiter = self._waiter, None  # as `_wake` does; once for each segment that comes
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -87,31 +91,38 @@ class Wire(asyncio.Protocol):
         self._fault = "" if exc is None else str(exc) or type(exc).__name__
         self._lost = self._fault or "connection closed"
         self._ended = True
-        self._clogged = False
+        self.clogged = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._wake()
 
     def pause_writing(self) -> None:
-        self._clogged = True
+        self.clogged = True
 
     def resume_writing(self) -> None:
-        self._clogged = False
+        self.clogged = False
         self._wake()
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    async def read(self, timeout: float) -> bytes:
+    def read(self, timeout: float) -> Coroutine[None, None, bytes]:
+        """Do as `read_until`, with a deadline `timeout` seconds from now."""
+        return self.read_until(self._loop.time() + timeout)
+
+    async def read_until(self, deadline: float) -> bytes:
         """Return what the peer sent, at once if something is at hand; empty when it closed its side cleanly.
 
-        Raises WireTimeout after `timeout` seconds without anything, WireClosed when the connection is lost, TlsFailure when
-        a TLS record is bad or TLS was cut off without close_notify.
+        Raises WireTimeout when nothing has come at `deadline` (the loop's time), WireClosed when the connection is lost,
+        TlsFailure when a TLS record is bad or TLS was cut off without close_notify.
         """
         while True:
             if self._engine is None:
-                if self._received:
-                    return self._take()
+                if octets := self._received:
+                    if self._paused:
+                        return self._take()
+                    self._received = b""
+                    return octets
                 if self._ended:
                     if self._fault:
                         raise WireClosed(self._fault)
@@ -122,7 +133,7 @@ class Wire(asyncio.Protocol):
                 return b""
             elif self._ended:
                 raise WireClosed(self._fault or "the peer cut the TLS connection without close_notify")
-            await self._wait(timeout)
+            await self._wait(deadline)
 
     @property
     def at_hand(self) -> bool:
@@ -151,17 +162,14 @@ class Wire(asyncio.Protocol):
         if self._engine is not None:
             self._engine.write(octets)
             octets = self._engine.outgoing()
-        self._send(octets)
-
-    @property
-    def clogged(self) -> bool:
-        """Whether the peer reads so slowly that a writer should `drain` before it goes on."""
-        return self._clogged
+        if self._transport is not None and not self._lost:
+            self._transport.write(octets)
 
     async def drain(self, timeout: float) -> None:
-        """Wait until the peer has read enough; returns at once when it has. Raises WireTimeout, WireClosed."""
-        while self._clogged:
-            await self._wait(timeout)
+        """Wait until the peer has read enough; returns at once when it has. Raises WireTimeout after `timeout` seconds in
+        which it read nothing, WireClosed."""
+        while self.clogged:
+            await self._wait(self._loop.time() + timeout)
         if self._lost:
             raise WireClosed(self._lost)
 
@@ -191,7 +199,7 @@ class Wire(asyncio.Protocol):
                     engine.feed(b"")
                     engine.handshake()
                     raise TlsFailure("the peer closed the connection in the TLS handshake")
-                await self._wait(limit - self._loop.time())
+                await self._wait(limit)
             if self._received:
                 engine.feed(self._take())
 
@@ -229,15 +237,13 @@ class Wire(asyncio.Protocol):
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
-    def _wait(self, timeout: float) -> asyncio.Future[None]:
+    def _wait(self, deadline: float) -> asyncio.Future[None]:
         """Return what to await until something happens on the connection.
 
         One timer serves many waits: it is only moved when it fires too early, which is cheaper than a timer per read.
         """
-        if timeout <= 0:
-            raise WireTimeout("the peer let the time run out")
         assert self._waiter is None or self._waiter.done(), "two coroutines wait on one wire"
-        deadline = self._deadline = self._loop.time() + timeout
+        self._deadline = deadline
         if self._timer is None:
             self._timer = self._loop.call_at(deadline, self._expired)
         elif self._timer.when() > deadline:

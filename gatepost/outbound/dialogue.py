@@ -59,10 +59,8 @@ class Dialogue:
             while not found and sender.in_transaction:
                 if octets := sender.data_to_send():
                     wire.write(octets)
-                sender.receive_data(await wire.read(timeout))
+                sender.receive_data(await wire.read_until(deadline))
                 found = sender.events()
-                if not found:
-                    timeout = deadline - self._loop.time()
         except WireError as fault:
             return [PeerFault(str(fault))]
         replies = self._metrics.replies
@@ -76,7 +74,7 @@ class Dialogue:
         """Send what is due and take in what comes."""
         try:
             self.flush()
-            self.sender.receive_data(await self.wire.read(deadline - self._loop.time()))
+            self.sender.receive_data(await self.wire.read_until(deadline))
         except WireError as fault:
             return PeerFault(str(fault))
         return None

@@ -4,42 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.support.client import Client
+from tests.support.disk import eat, injected, needs_root, needs_strace, spit, start_on_small_disk
 from tests.support.documents import relay
 from tests.support.gateway import Gateway, gateway
 from tests.support.judge import Sink, load, lost
-from tests.support.process import free_port, running, wait_for
-
-YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
-MAY_TRACE = os.geteuid() == 0 or not YAMA.exists() or YAMA.read_text().strip() == "0"
-TRACEABLE = shutil.which("strace") is not None and MAY_TRACE
-needs_strace = pytest.mark.skipif(not TRACEABLE, reason="strace may not attach here")
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
-NOTHING = 9
-
-
-@contextlib.contextmanager
-def injected(pid: int, what: str) -> Iterator[None]:
-    """Have system calls of all threads of a process go wrong as strace can make them, until the end of the block."""
-    calls = what.partition(":")[0]
-    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={what}", "-p", str(pid)]
-
-    def traced() -> bool:
-        threads = Path(f"/proc/{pid}/task").iterdir()
-        return all("TracerPid:\t0\n" not in (thread / "status").read_text() for thread in threads)
-
-    with running(*command, stderr=subprocess.DEVNULL):
-        wait_for(traced, "strace has every thread")
-        yield
+from tests.support.process import free_port, wait_for
 
 
 def answer(port: int, text: str = "body") -> str:
@@ -60,7 +35,7 @@ def test_a_sync_that_fails_is_451_and_a_fresh_worker_goes_on(tmp_path: Path) -> 
         one.ask("suspend_delivery")  # or a delivery would meet the fault before the message does
         assert answer(port).startswith("250")
         victim = one.workers()[0]
-        with Client(port) as client, injected(victim, "fdatasync,fsync:error=EIO"):
+        with Client(port) as client, injected("fdatasync,fsync:error=EIO", victim):
             client.ehlo()
             assert client.send_text("lost") == "451 #4.3.0 Server Error"
             assert "not stored" in one.wait_log("not stored")
@@ -77,7 +52,7 @@ def test_a_sync_that_fails_is_451_and_a_fresh_worker_goes_on(tmp_path: Path) -> 
 def test_a_slow_disk_delays_replies_and_nothing_else(tmp_path: Path) -> None:
     port = free_port()
     with Sink() as sink, gateway(tmp_path, relay(port, sink.port)) as one:
-        with Client(port) as waiting, Client(port) as other, injected(one.workers()[0], "fdatasync:delay_enter=2000000"):
+        with Client(port) as waiting, Client(port) as other, injected("fdatasync:delay_enter=2000000", one.workers()[0]):
             waiting.ehlo()
             other.ehlo()
             waiting.data()
@@ -100,19 +75,7 @@ def test_a_slow_disk_delays_replies_and_nothing_else(tmp_path: Path) -> None:
 def on_small_disk(tmp_path: Path, size: str, document: str) -> Iterator[tuple[Gateway, Path]]:
     """A gateway whose spool lies on a disk of its own; also the way to that disk from here."""
     with gateway(tmp_path, document, start=False) as one:
-        spool = one.state / "spool"
-        spool.mkdir(mode=0o700)
-        script = f'mount -t tmpfs -o size={size},mode=0700 tmpfs "$0" && exec "$@"'
-        one.start(1, before=("unshare", "-m", "sh", "-c", script, str(spool)))
-        assert one.process is not None
-        yield one, Path(f"/proc/{one.process.pid}/root{spool}")
-
-
-def eat(disk: Path) -> None:
-    """Take all that is left of a disk."""
-    with open(disk / "junk", "wb", buffering=0) as junk, contextlib.suppress(OSError):
-        while junk.write(bytes(4096)):
-            pass
+        yield one, start_on_small_disk(one, one.state / "spool", f"size={size}")
 
 
 @needs_root
@@ -132,7 +95,7 @@ def test_a_full_disk_is_452_before_anything_is_lost_and_mail_still_leaves(tmp_pa
             wait_for(lambda: not lost(sent, sink), "what was accepted goes out", 60)
             wait_for(lambda: one.ask("status")["queue"]["messages"] == 0, "and is ticked off", 30)
             assert set(sink.delivered.values()) == {1}
-            (disk / "junk").unlink()
+            spit(disk)
             wait_for(lambda: answer(port).startswith("250"), "with room there is mail again, by itself")
             one.wait_log("there is room again")
 

@@ -68,7 +68,7 @@ def mail_command(transaction: Transaction, extensions: Mapping[str, str]) -> byt
         command += " BODY=8BITMIME"
     if "SMTPUTF8" in extensions and transaction.needs_smtputf8:
         command += " SMTPUTF8"
-    if "DSN" in extensions:
+    if (transaction.ret or transaction.envid) and "DSN" in extensions:
         command += _parameter("RET", transaction.ret) + _parameter("ENVID", transaction.envid)
     return f"{command}\r\n".encode()
 
@@ -79,7 +79,7 @@ def rcpt_command(transaction: Transaction, index: int, extensions: Mapping[str, 
     if not (_usual(path) or (path and is_sendable(path))):
         raise ValueError(f"not an address: {path!r}")
     command = f"RCPT TO:<{path}>"
-    if "DSN" in extensions:
+    if (transaction.notify or transaction.orcpt) and "DSN" in extensions:
         command += _parameter("NOTIFY", _at(transaction.notify, index))
         command += _parameter("ORCPT", _at(transaction.orcpt, index))
     return f"{command}\r\n".encode()

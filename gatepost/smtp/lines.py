@@ -36,27 +36,32 @@ class LineReader:
         self._at = 0
         """What stands before it was given out: a pipeline is cut without moving what is left of it."""
         self._discarded = 0
-
-    def __len__(self) -> int:
-        return len(self._buffer) - self._at
+        self.empty = True
+        """Whether everything was given out."""
 
     def feed(self, octets: bytes) -> None:
         """Add octets as they came."""
-        if self._at == len(self._buffer):
+        if self.empty:
             self._buffer, self._at = octets, 0
         else:
             self._buffer, self._at = self._buffer[self._at :] + octets, 0
+        self.empty = not self._buffer
 
     def clear(self) -> None:
         """Forget everything that was not given out."""
-        self._buffer, self._at = b"", 0
+        self._buffer, self._at, self.empty = b"", 0, True
         self._discarded = 0
 
     def take(self, size: int) -> bytes:
         """Give out at most `size` octets, raw."""
         octets = self._buffer[self._at : self._at + size]
-        self._at += len(octets)
+        self._move(self._at + len(octets))
         return octets
+
+    def _move(self, at: int) -> None:
+        """Give out, or throw away, what stands before `at`."""
+        self._at = at
+        self.empty = at == len(self._buffer)
 
     def next_line(self) -> bytes | Trouble | None:
         """Give out the next line without its CR LF; what is wrong with it; or None when more octets are needed."""
@@ -74,10 +79,10 @@ class LineReader:
             self._discard(self._limit)
             return Trouble.TOO_LONG
         self._at = end + 1
-        line = buffer[at:end]
-        if line.find(b"\r") != end - at - 1 or end == at:
+        self.empty = end + 1 == len(buffer)
+        if buffer.find(b"\r", at, end) != end - 1 or end == at:
             return Trouble.BARE
-        return line[:-1]
+        return buffer[at : end - 1]
 
     def _skip(self) -> Trouble | None:
         """Go on discarding a line that was too long, at most to its end."""
@@ -86,7 +91,7 @@ class LineReader:
         if end < 0:
             self._discard(left)
             return Trouble.ENDLESS if self._discarded >= ENDLESS else None
-        self._at = end + 2
+        self._move(end + 2)
         self._discarded = 0
         return None
 
@@ -96,4 +101,4 @@ class LineReader:
         if end > self._at and buffer[end - 1] == 13 and (end == len(buffer) or buffer[end] == 10):
             end -= 1
         self._discarded += end - self._at
-        self._at = end
+        self._move(end)

@@ -35,21 +35,29 @@ MAX_ENVID, MAX_ORCPT = 100, 500
 """Characters (RFC 3461 4.4, 4.2)."""
 
 
-def usual_mail(line: bytes) -> Mail | None:
-    """Read a MAIL line as nearly every client writes it, in one look; None for any other, which `parse_mail` reads."""
+def usual_mail(line: bytes, max_size: int) -> Mail | None:
+    """Read a MAIL line as nearly every client writes it, in one look; None for any other, which `parse_mail` reads.
+
+    One that declares more than `max_size` octets is such another.
+    """
     found = _MAIL_LINE.fullmatch(line)
-    if found is None or found.end(2) - found.start(2) > MAX_DOMAIN:
+    if found is None:
         return None
-    local_part, domain, size, body = found.groups()
-    return Mail(Path(local_part.decode(), domain.decode().lower()), int(size or 0), body == b"8BITMIME")
+    local_part, domain, declared, body = found.groups()
+    size = int(declared) if declared else 0
+    if len(domain) > MAX_DOMAIN or size > max_size:
+        return None
+    return Mail(Path(local_part.decode(), domain.decode().lower()), size, body == b"8BITMIME")
 
 
 def usual_rcpt(line: bytes) -> Rcpt | None:
     """Read a RCPT line as nearly every client writes it, in one look; None for any other, which `parse_rcpt` reads."""
     found = _RCPT_LINE.fullmatch(line)
-    if found is None or found.end(2) - found.start(2) > MAX_DOMAIN:
+    if found is None:
         return None
     local_part, domain = found.groups()
+    if len(domain) > MAX_DOMAIN:
+        return None
     return Rcpt(Path(local_part.decode(), domain.decode().lower()))
 
 

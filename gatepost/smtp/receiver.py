@@ -54,7 +54,8 @@ _DEAF = frozenset({State.CONNECTED, State.DATA, State.HANDSHAKE})
 _BUILT_UPON = frozenset({Verb.MAIL, Verb.RCPT, *REFUSED})
 """Commands whose refusal makes those behind them in a pipeline fail as well: that is no fault of the client."""
 
-_USUAL = {b"MAIL ": Verb.MAIL, b"RCPT ": Verb.RCPT}
+_USUAL = {b"MAIL ": Verb.MAIL, b"RCPT ": Verb.RCPT, b"DATA": Verb.DATA}
+_DATA = Data()
 
 _LINE_TROUBLE = {
     Trouble.TOO_LONG: replies.LINE_TOO_LONG,
@@ -74,6 +75,7 @@ class Receiver:
         self.paused = False
         """Whether the last None of `next_event` asks for `data_to_send` and not for more octets."""
         self._hostname, self._limits = hostname, limits
+        self._max_size = (1 << 62) if limits.max_message_size < 0 else limits.max_message_size
         self._offers_tls, self._require_tls, self._encrypted = starttls, require_tls, False
         self._state = State.CONNECTED
         self._lines = LineReader(limits.command_line)
@@ -135,7 +137,7 @@ class Receiver:
             if len(self._out) >= MANY:
                 self.paused = True
                 return None
-            if not self._advance():
+            if (self._lines.empty and self._chunk is None) or not self._advance():
                 if not self._ended:
                     return None
                 self._close(CLIENT_CLOSED)
@@ -146,19 +148,20 @@ class Receiver:
         if self._question is None:
             raise RuntimeError("no event waits for a reply")
         verb, event = self._question
-        if verb in _ENDS_PIPELINE and self._lines:
+        if verb in _ENDS_PIPELINE and not self._lines.empty:
             reply = replies.NOT_SYNCHRONIZED  # octets that came while the answer was being made
-        positive = reply.code < 400
-        if positive and verb in REFUSED:
-            _insist(event, reply)
-        self._question = None
-        if positive:
+        if reply.code < 400:
+            if verb in REFUSED:
+                _insist(event, reply)
             state, self._state = self._state, TABLE[self._state][verb]
-            self._taken(verb, event, reply, state)
+            if verb is not Verb.RCPT:
+                reply = self._taken(event, reply, state)
         else:
             if verb in REFUSED:
                 self._state, self._reader = REFUSED[verb], None
             self._forgive |= verb in _BUILT_UPON
+        self._question = None
+        if verb is not Verb.BDAT or reply.code >= 400:  # the chunk is answered, not the wish to send it
             self._out.append(reply.encode())
         if reply.close:
             self._close(str(reply))
@@ -195,7 +198,7 @@ class Receiver:
         if self._chunk is not None:
             return self._read_chunk(self._chunk)
         if self._state in _DEAF:
-            if self._state is not State.HANDSHAKE or not self._lines:
+            if self._state is not State.HANDSHAKE or self._lines.empty:
                 return False
             self._close("octets in the clear behind STARTTLS")
             return True
@@ -242,15 +245,21 @@ class Receiver:
     # --- commands ----------------------------------------------------------------------------------------------------
 
     def _usual(self, line: bytes) -> bool:
-        """Hand up MAIL or RCPT in sequence and as nearly every client writes it; False for `_command` to look closely.
+        """Hand up MAIL, RCPT or DATA in sequence and as nearly every client writes it; False for `_command` to look closely.
 
         The long way comes to the same, at three times the price; a test holds the two together.
         """
-        verb, state = _USUAL.get(line[:5]), self._state
-        if verb is None or verb not in TABLE[state] or (self._require_tls and not self._encrypted):
+        verb = _USUAL.get(line[:5])
+        if verb is None or verb not in TABLE[self._state] or (self._require_tls and not self._encrypted):
             return False
-        event = usual_mail(line) if verb is Verb.MAIL else usual_rcpt(line)
-        if event is None or (isinstance(event, Mail) and event.size > self._largest()):
+        event: Event | None
+        if verb is Verb.RCPT:
+            event = usual_rcpt(line)
+        elif verb is Verb.MAIL:
+            event = usual_mail(line, self._max_size)
+        else:
+            event = _DATA if self._lines.empty else None
+        if event is None:
             return False
         self._question = (verb, event)
         self._events.append(event)
@@ -289,7 +298,7 @@ class Receiver:
     def _objection(self, command: Command, argument: str) -> Reply | None:
         """What stands against a command whatever its argument says."""
         verb = command.verb
-        if command.ends_pipeline and self._lines:
+        if command.ends_pipeline and not self._lines.empty:
             return replies.NOT_SYNCHRONIZED
         if not command.before_tls and (refusal := self._tls_first()):
             return refusal
@@ -310,7 +319,7 @@ class Receiver:
                 mail = parse_mail(argument)
                 if isinstance(mail, Reply):
                     return mail
-                if mail.size > self._largest():
+                if mail.size > self._max_size:
                     return replies.MESSAGE_TOO_LARGE
                 self._ask(verb, mail)
             case Verb.RCPT:
@@ -353,25 +362,20 @@ class Receiver:
 
     # --- moves -------------------------------------------------------------------------------------------------------
 
-    def _taken(self, verb: Verb, event: Event, reply: Reply, state: State) -> None:
-        """Do what follows from a positive reply, and send it."""
-        if verb is Verb.RCPT:
-            pass
-        elif isinstance(event, Mail):
+    def _taken(self, event: Event, reply: Reply, state: State) -> Reply:
+        """Do what follows from a positive reply; return it as it is to be sent."""
+        if isinstance(event, Mail):
             self._smtputf8, self._forgive = event.smtputf8, False
         elif isinstance(event, EndOfData):
             self._reader, self._bad = None, 0
         elif isinstance(event, Data):
-            if event.bdat:
-                self._reader = ChunkReader(self._limits)
-                return  # the chunk is answered, not the wish to send it
-            self._reader = DotReader(self._limits)
+            self._reader = ChunkReader(self._limits) if event.bdat else DotReader(self._limits)
         elif isinstance(event, Hello):
             self._reset(state)
             self.hello_name, self.extended = event.domain, event.extended
             if event.extended:
-                reply = Reply(reply.code, f"{reply.text}\n{self._extensions()}", reply.close)
-        self._out.append(reply.encode())
+                return Reply(reply.code, f"{reply.text}\n{self._extensions()}", reply.close)
+        return reply
 
     def _reset(self, state: State) -> None:
         self._reader, self._forgive = None, False
@@ -384,10 +388,6 @@ class Receiver:
         if self._offers_tls and not self._encrypted:
             names.append("STARTTLS")
         return "\n".join([*names, "ENHANCEDSTATUSCODES"])
-
-    def _largest(self) -> int:
-        size = self._limits.max_message_size
-        return (1 << 62) if size < 0 else size
 
     def _ask(self, verb: Verb, event: Event) -> None:
         self._question = (verb, event)

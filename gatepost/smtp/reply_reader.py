@@ -37,43 +37,35 @@ class ReplyReader:
         self._code = b""
         self._lines: list[str] = []
         self._size = 0
-
-    def __bool__(self) -> bool:
-        """Whether there are octets that were not given out."""
-        return bool(self._whole or self._rest or self._lines)
+        self.empty = True
+        """Whether every octet was given out."""
 
     def feed(self, octets: bytes) -> None:
         """Add octets as they came."""
         lines = (self._rest + octets if self._rest else octets).split(b"\n")
         self._rest = lines.pop()
         self._whole += lines
+        self._look()
 
-    def next_ok(self) -> Reply | None:
-        """Give out the next reply if it is a 250 of one line; None, and all is left as it is, when not."""
-        if not self._whole or self._lines:
-            return None
-        line = self._whole[0]
-        if line[:4] != b"250 " or line[-1] != _CR or len(line) >= MAX_LINE:
-            return None
-        text = line[4:-1].decode("utf-8", "surrogateescape")
-        if not text.isprintable():
-            return None
-        self._whole.popleft()
-        return Reply(250, text)
+    def _look(self) -> None:
+        self.empty = not (self._whole or self._rest or self._lines)
 
     def next_reply(self) -> Reply | None:
         """Give out the next reply; None when more octets are needed."""
-        if not self._whole and len(self._rest) < MAX_LINE:
-            return None
-        if not self._lines and self._whole:
-            line = self._whole[0]
+        whole = self._whole
+        if whole and not self._lines:
+            line = whole[0]
             code = _CODES.get(line[:4])
             if code is not None and line[-1] == _CR and len(line) < MAX_LINE:
                 text = line[4:-1].decode("utf-8", "surrogateescape")
                 if text.isprintable():  # no CR, no NUL: one line that nothing is wrong with, as nearly all are
-                    self._whole.popleft()
+                    whole.popleft()
+                    self.empty = not (whole or self._rest)
                     return Reply(code, text)
-        return self._any_reply()
+        try:
+            return self._any_reply()
+        finally:
+            self._look()
 
     def _any_reply(self) -> Reply | None:
         while (line := self._next_line()) is not None:

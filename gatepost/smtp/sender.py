@@ -39,8 +39,8 @@ _MAIL: Due = (Ask.MAIL, 0, True)
 _DATA: Due = (Ask.DATA, 0, True)
 _END: Due = (Ask.END, 0, True)
 
-_STAYS = frozenset(ask for ask in (Ask.MAIL, Ask.RCPT) if SENDER[ask].taken is None and 250 in SENDER[ask].codes)
-"""What of an envelope can be answered 250 without moving the stage."""
+_USUAL = {Ask.MAIL: 250, Ask.RCPT: 250, Ask.DATA: 354, Ask.END: 250}
+"""The answers of a transaction in which all goes well."""
 
 _TRANSACTION = frozenset({Stage.ENVELOPE, Stage.CONTENT, Stage.ENDING})
 
@@ -88,7 +88,7 @@ class Sender:
     @property
     def ready(self) -> bool:
         """Whether the next transaction may begin, or QUIT be said: nothing is due and the peer means to stay."""
-        return self._stage is Stage.READY and not (self._due or self._replies or self._leaving or self._ended)
+        return self._stage is Stage.READY and self._replies.empty and not (self._due or self._leaving or self._ended)
 
     def check(self, transaction: Transaction) -> Reply | None:
         """Return the refusal that we make ourselves because the peer could not take the message; None when it can."""
@@ -112,7 +112,7 @@ class Sender:
         """Begin anew behind the handshake: what the peer said in the clear is forgotten (RFC 3207 4.2)."""
         if self._stage is not Stage.HANDSHAKE:
             raise RuntimeError("no STARTTLS was answered")
-        if self._replies:
+        if not self._replies.empty:
             self._fail("octets in the clear behind the answer to STARTTLS")
             return
         self._stage = Stage.GREETED
@@ -132,7 +132,8 @@ class Sender:
         if not self.using_bdat:
             dues.append(_DATA)
             commands.append(b"DATA\r\n")
-        self._check_stage(Ask.MAIL)
+        if self._stage is not Stage.READY:
+            self._check_stage(Ask.MAIL)
         if self._stale:
             dues.insert(0, (Ask.RSET, 0, False))
             commands.insert(0, b"RSET\r\n")
@@ -140,7 +141,7 @@ class Sender:
         self._stale = self._given_up = self._mail_refused = False
         self._asked, self._accepted = len(transaction.recipients), 0
         self._piece = self._whole = None
-        if self.pipelining and not self._replies:
+        if self.pipelining and self._replies.empty:
             self._due += dues
             self._out += commands
             return
@@ -225,9 +226,7 @@ class Sender:
     def events(self) -> list[Event]:
         """Return all replies at hand as events; behind a fault nothing comes."""
         found: list[Event] = []
-        if not (self._given_up or self._waiting):
-            self._take_envelope(found)
-        while self._replies or self._ended or self._fault:
+        while not self._replies.empty or self._ended or self._fault:
             event = self.next_event()
             if event is None:
                 break
@@ -235,18 +234,6 @@ class Sender:
             if self._fault and type(event) is PeerFault:
                 break
         return found
-
-    def _take_envelope(self, found: list[Event]) -> None:
-        """Take each 250 that answers MAIL or RCPT in turn: half of all replies, and they move nothing."""
-        due, replies = self._due, self._replies
-        while due and due[0][0] in _STAYS and (reply := replies.next_ok()) is not None:
-            ask, index, _ = due.popleft()
-            if ask is Ask.RCPT:
-                self._asked -= 1
-                self._accepted += 1
-                found.append(RcptReply(index, reply))
-            else:
-                found.append(MailReply(reply))
 
     def next_event(self) -> Event | None:
         """Return the next reply as an event; None when more octets are needed."""
@@ -260,7 +247,7 @@ class Sender:
                 if self._ended:
                     self._fail("the peer closed the connection")
                     break
-                if self._replies and not self._due and self._stage is not Stage.CONTENT:
+                if not (self._replies.empty or self._due or self._stage is Stage.CONTENT):
                     self._fail("the peer sent what nobody asked for")
                     break
                 return None
@@ -273,6 +260,8 @@ class Sender:
 
     def _answered(self, due: Due, reply: Reply) -> Event | None:
         ask, index, wanted = due
+        if reply.code == _USUAL.get(ask) and not (self._given_up or self._waiting):
+            return self._went_well(ask, index, reply)
         step = SENDER[ask]
         positive = reply.code < 400
         if positive and reply.code not in step.codes:
@@ -297,6 +286,22 @@ class Sender:
             self._stage = Stage.READY
         return event if wanted and not self._fault else None
 
+    def _went_well(self, ask: Ask, index: int, reply: Reply) -> Event:
+        """Do for the usual answers, with nothing given up and nothing held back, what the rest of `_answered` comes to."""
+        if ask is Ask.RCPT:
+            self._asked -= 1
+            self._accepted += 1
+            return RcptReply(index, reply)
+        if ask is Ask.MAIL:
+            return MailReply(reply)
+        if ask is Ask.DATA:
+            self._stage = Stage.CONTENT
+            if self._whole is not None:
+                self._end(self._whole)
+            return DataReply(reply)
+        self._stage = Stage.READY
+        return EndReply(reply)
+
     def _judge(self, ask: Ask, index: int, reply: Reply) -> Event | None:
         """Turn a reply into the event that tells it, after what it means for the transaction."""
         if ask is Ask.RCPT:
@@ -316,7 +321,7 @@ class Sender:
                 self._learn(_extensions(reply))
                 return HelloReply(reply, self.extensions)
             case Ask.STARTTLS:
-                if reply.is_positive and self._replies:
+                if reply.is_positive and not self._replies.empty:
                     # CVE-2021-38371: they would be read as if they had come encrypted
                     self._fail("octets in the clear behind the answer to STARTTLS")
                 return StartTlsReply(reply)
@@ -372,7 +377,7 @@ class Sender:
         if self._due and not self.pipelining:
             self._waiting.append((due, command))
             return
-        if not self._due and self._replies and self._stage is not Stage.CONTENT:
+        if not (self._due or self._replies.empty or self._stage is Stage.CONTENT):
             self._fail("the peer answered before it was asked")
             return
         self._due.append(due)

@@ -18,7 +18,7 @@ BODY = st.sampled_from(["", " BODY=8BITMIME", " BODY=7BIT", " BODY=8bitmime", " 
 @given(LOCAL, DOMAIN, SIZE, BODY)
 def test_mail(local: str, domain: str, size: str, body: str) -> None:
     line = f"MAIL FROM:<{local}@{domain}>{size}{body}"
-    usual = usual_mail(line.encode())
+    usual = usual_mail(line.encode(), 10**18)
     if usual is not None:
         assert usual == parse_mail(line[5:])
 
@@ -32,7 +32,7 @@ def test_rcpt(local: str, domain: str, parameters: str) -> None:
 
 
 def test_what_it_is_for() -> None:
-    assert usual_mail(b"MAIL FROM:<a.b+c@Example.COM> SIZE=10 BODY=8BITMIME") is not None
+    assert usual_mail(b"MAIL FROM:<a.b+c@Example.COM> SIZE=10 BODY=8BITMIME", 10) is not None
     assert usual_rcpt(b"RCPT TO:<a@mx1.example.com>") is not None
 
 
@@ -44,6 +44,7 @@ def test_what_it_leaves() -> None:
         b"MAIL FROM:<a@" + long_domain + b">",
         b"MAIL FROM:<a@[1.2.3.4]>",
     ):
-        assert usual_mail(line) is None
+        assert usual_mail(line, 10**18) is None
+    assert usual_mail(b"MAIL FROM:<a@b.example> SIZE=11", 10) is None
     assert usual_rcpt(b"RCPT TO:<a@" + long_domain + b">") is None
     assert usual_rcpt(b"RCPT TO:<postmaster>") is None

@@ -11,9 +11,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.support.client import Client, session
 from tests.support.dns_server import dns_thread
+from tests.support.documents import relay
 from tests.support.gateway import Gateway, gateway
 from tests.support.judge import Sink
 from tests.support.process import free_port, wait_for
@@ -23,37 +27,28 @@ EVIL = (
     b"X-Test-Id: 666\r\nSubject: evil\r\n\r\nevil\r\n"
 )
 """A message that is hidden in something else, without its final dot."""
+BARE = "554 message body contains illegal bare CR/LF characters."
+NUL = "554 message body contains illegal NUL characters."
+both = pytest.mark.parametrize("kind", ["plain", "tls"])
 SMALL = "127.0.0.9"
 """From here a message may have 10,000 octets."""
-DOCUMENT = """
-[gateway]
-hostname = "mx1.example.com"
+GATEWAY = """
 dns_servers = ["{dns}"]
 tls_handshake_timeout = 5
-
-[listeners.InboundMail]
-address = "127.0.0.1"
-port = {port}
-certificates = ["mx"]
-
-[listeners.InboundMail.default_policy]
+"""
+POLICY = """
 tls = "preferred"
 max_recipients_per_message = 100
 max_message_size = "4M"
-
+"""
+SMALL_GROUP = f"""
 [listeners.InboundMail.policies.SMALL]
 max_message_size = 10_000
 
 [[listeners.InboundMail.sender_groups]]
 name = "SMALL"
-senders = ["127.0.0.9"]
+senders = ["{SMALL}"]
 policy = "SMALL"
-
-[[listeners.InboundMail.recipients]]
-match = "example.com"
-
-[routes]
-ALL = ["127.0.0.1:{inside}"]
 """
 _LOG_LINE = re.compile(r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4} (Info|Warning|Critical|Debug): [^\n]+")
 
@@ -111,7 +106,7 @@ class Probed:
         assert "Internal error" not in log, log[log.index("Internal error") :][:3000]
 
     def audit(self) -> None:
-        """Assert, at the end, that exactly what was marked arrived, whole lines and all, and that the log is one."""
+        """Assert, at the end, that exactly what was marked arrived, whole lines and all."""
         wait_for(lambda: set(self.sink.delivered) >= set(self.marks), "all that was accepted arrives")
         assert sorted(self.sink.delivered.elements()) == sorted(self.marks), "each once, and nothing else"
         assert len(self.sink.taken) == len(self.marks), [one for one in self.sink.taken if b"X-Test-Id" not in one.body]
@@ -119,6 +114,10 @@ class Probed:
             for octets in (one.mail, *one.rcpt, one.body):
                 assert octets.count(b"\r") == octets.count(b"\n") == octets.count(b"\r\n"), octets[:300]
             assert b"evil" not in one.mail + b"".join(one.rcpt)
+        self.audit_log()
+
+    def audit_log(self) -> None:
+        """Assert that every event is one printable line of the log, and that the workers are those that began."""
         for line in self.gateway.log().removesuffix("\n").split("\n"):
             assert _LOG_LINE.fullmatch(line), line
             assert line.isprintable(), line
@@ -132,6 +131,28 @@ def probed_gateway(directory: Path) -> Iterator[Probed]:
     port = free_port()
     with dns_thread() as dns, Sink() as sink, gateway(directory, start=False) as one:
         one.cli("cert", "self-signed", "mx", "--hostname", "mx1.example.com")
-        one.configure(DOCUMENT.format(dns=dns.address, port=port, inside=sink.port))
+        settings = GATEWAY.format(dns=dns.address)
+        one.configure(relay(port, sink.port, more='certificates = ["mx"]', policy=POLICY, gateway=settings) + SMALL_GROUP)
         one.start()
         yield Probed(one, port, sink, one.workers())
+
+
+def probed_fixtures(name: str) -> tuple[Any, Any]:
+    """Return the fixtures `running`, one gateway for a whole module, and `probed`, the same, healthy behind each test."""
+
+    @pytest.fixture(scope="module")
+    def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probed]:
+        with probed_gateway(tmp_path_factory.mktemp(name)) as one:
+            yield one
+
+    @pytest.fixture
+    def probed(running: Probed) -> Iterator[Probed]:
+        yield running
+        running.healthy()
+
+    return running, probed
+
+
+def chunk(octets: bytes, last: bool = True) -> bytes:
+    """Return octets as a BDAT command."""
+    return b"BDAT %d%s\r\n" % (len(octets), b" LAST" if last else b"") + octets

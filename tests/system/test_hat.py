@@ -11,22 +11,12 @@ import pytest
 
 from tests.support.client import Client, session
 from tests.support.dns_server import DnsServer, dns_thread
+from tests.support.documents import relay
 from tests.support.gateway import Gateway, gateway
 from tests.support.judge import Sink
 from tests.support.process import free_port, wait_for
 
-DOCUMENT = """
-[gateway]
-hostname = "mx1.example.com"
-dns_servers = ["{dns}"]
-
-[listeners.InboundMail]
-address = "127.0.0.1"
-port = {public}
-{groups}
-[[listeners.InboundMail.recipients]]
-match = "example.com"
-
+OTHERS = """
 [listeners.V6]
 address = "::1"
 port = {v6}
@@ -40,9 +30,6 @@ type = "private"
 address = "127.0.0.1"
 port = {private}
 sender_groups = [{{ name = "RELAYLIST", senders = ["127.2.8.1"], policy = "RELAY" }}]
-
-[routes]
-ALL = ["127.0.0.1:{inside}"]
 """
 GROUPS = {
     "REFUSED": ('"127.2.1.1"', "TCPREFUSE"),
@@ -104,9 +91,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     )
     with dns_thread() as dns, Sink() as sink, gateway(tmp_path_factory.mktemp("hat"), start=False) as one:
         names(dns)
-        one.configure(
-            DOCUMENT.format(dns=dns.address, public=public, private=private, v6=v6, groups=groups, inside=sink.port)
-        )
+        document = relay(public, sink.port, gateway=f'dns_servers = ["{dns.address}"]')
+        one.configure(document + groups + OTHERS.format(private=private, v6=v6))
         one.start()
         yield Served(one, public, private, v6, dns, sink)
         assert "Internal error" not in one.log()

@@ -14,8 +14,10 @@ import pytest
 
 from tests.support.client import Client, session
 from tests.support.dns_server import dns_thread
+from tests.support.documents import relay
 from tests.support.gateway import Gateway, gateway
 from tests.support.judge import Sink
+from tests.support.probed import both
 from tests.support.process import free_port, wait_for
 
 MESSAGES, RECIPIENTS, HOST, HOUR, SIZE = (f"127.0.0.{number}" for number in range(11, 16))
@@ -28,28 +30,6 @@ POLICIES = {
     HOUR: "max_recipients_per_hour = 30",
     SIZE: 'max_message_size = "1k"',
 }
-DOCUMENT = """
-[gateway]
-hostname = "mx1.example.com"
-dns_servers = ["{dns}"]
-
-[listeners.InboundMail]
-address = "127.0.0.1"
-port = {port}
-{groups}
-[[listeners.InboundMail.recipients]]
-match = "example.com"
-
-[listeners.Narrow]
-type = "private"
-address = "127.0.0.1"
-port = {narrow}
-max_concurrency = 5
-all_hosts = "RELAY"
-
-[routes]
-ALL = ["127.0.0.1:{inside}"]
-"""
 GROUP = """
 [listeners.InboundMail.policies.P{number}]
 {fields}
@@ -57,6 +37,14 @@ GROUP = """
 name = "G{number}"
 senders = ["{source}"]
 policy = "P{number}"
+"""
+NARROW = """
+[listeners.Narrow]
+type = "private"
+address = "127.0.0.1"
+port = {port}
+max_concurrency = 5
+all_hosts = "RELAY"
 """
 
 
@@ -87,7 +75,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         GROUP.format(number=number, fields=fields, source=source) for number, (source, fields) in enumerate(POLICIES.items())
     )
     with dns_thread() as dns, Sink() as sink, gateway(tmp_path_factory.mktemp("limits"), start=False) as one:
-        one.configure(DOCUMENT.format(dns=dns.address, port=port, narrow=narrow, inside=sink.port, groups=groups))
+        one.cli("cert", "self-signed", "mx", "--hostname", "mx1.example.com")
+        settings, policy = f'dns_servers = ["{dns.address}"]', 'tls = "preferred"'
+        document = relay(port, sink.port, more='certificates = ["mx"]', policy=policy, gateway=settings)
+        one.configure(document + groups + NARROW.format(port=narrow))
         one.start(2)
         yield Served(one, port, narrow, sink, one.workers())
         assert "Internal error" not in one.log()
@@ -239,13 +230,20 @@ STAGES["data"] = [*STAGES["rcpt"], b"DATA\r\n"]
 STAGES["header"] = [*STAGES["data"], b"Subject: he"]
 STAGES["body"] = [*STAGES["data"], b"Subject: x\r\n\r\nhalf of it\r\n."]
 STAGES["chunk"] = [*STAGES["rcpt"], b"BDAT 100\r\nhalf of it"]
+WAYS = ["reset", "close"]
 
 
+@both
 @pytest.mark.parametrize(("number", "stage"), list(enumerate(STAGES, 1)))
-@pytest.mark.parametrize("way", ["reset", "close"])
-def test_a_client_that_goes_away_leaves_one_line_and_no_message(served: Served, number: int, stage: str, way: str) -> None:
-    source = f"127.0.{4 + (way == 'close')}.{number}"
+@pytest.mark.parametrize("way", WAYS)
+def test_a_client_that_goes_away_leaves_one_line_and_no_message(
+    served: Served, number: int, stage: str, way: str, kind: str
+) -> None:
+    source = f"127.0.{4 + WAYS.index(way) + 2 * (kind == 'tls')}.{number}"
     with Client(served.port, source) as client:
+        if kind == "tls":
+            client.ehlo()
+            client.start_tls()
         steps = STAGES[stage]
         for step in steps:
             client.send(step)
@@ -255,6 +253,8 @@ def test_a_client_that_goes_away_leaves_one_line_and_no_message(served: Served, 
             client.reset()
     icid = served.gateway.wait_log(f" address {source} ").split(" ICID ")[1].split()[0]
     last = "lost: [Errno 104] Connection reset by peer" if way == "reset" else "close"
+    if (way, kind) == ("close", "tls"):
+        last = "lost: the peer cut the TLS connection without close_notify"
     served.gateway.wait_log(f"ICID {icid} {last}")
     lines = [line for line in served.gateway.log().splitlines() if f"ICID {icid} " in line]
     assert sum(f"ICID {icid} close" in line or f"ICID {icid} lost" in line for line in lines) == 1

@@ -8,31 +8,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.support.client import ENVELOPE, Client, Sealed
-from tests.support.probed import EVIL, Probed, probed_gateway
+from tests.support.probed import BARE, EVIL, NUL, Probed, both, probed_fixtures
 from tests.support.process import wait_for
 
-BARE = "554 message body contains illegal bare CR/LF characters."
-NUL = "554 message body contains illegal NUL characters."
 UNSYNCHRONIZED = "554 #5.5.0 commands sent before the answer was due, disconnecting"
-BAD_LIMIT = "421 Exceeded bad SMTP command limit, disconnecting."
-both = pytest.mark.parametrize("kind", ["plain", "tls"])
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probed]:
-    with probed_gateway(tmp_path_factory.mktemp("probes")) as one:
-        yield one
-
-
-@pytest.fixture
-def probed(running: Probed) -> Iterator[Probed]:
-    yield running
-    running.healthy()
+running, probed = probed_fixtures("probes")
 
 
 # --- what ends the mail data, and what does not ------------------------------------------------------------------------
@@ -375,14 +361,15 @@ def test_a_reset_in_an_encrypted_message(probed: Probed, chunked: bool) -> None:
     probed.gateway.wait_log(f"ICID {probed.icid(source)} lost: [Errno 104] Connection reset by peer")
 
 
-def test_a_reset_behind_the_dot_leaves_a_whole_message_or_none(probed: Probed) -> None:
+@both
+def test_a_reset_behind_the_dot_leaves_a_whole_message_or_none(probed: Probed, kind: str) -> None:
     for _ in range(20):
-        with probed.session() as client:
+        with probed.session(kind) as client:
             client.data()
             mark = probed.mark()
             client.send(mark + b"\r\nwhole\r\n.\r\n")
             client.reset()
-    with probed.session() as client:
+    with probed.session(kind) as client:
         assert client.message(probed.mark() + b"\r\nafterwards\r\n").startswith("250")
     probed.arrived()
     wait_for(lambda: probed.gateway.log().count(" queued for delivery") == len(probed.sink.taken), "all that was taken")

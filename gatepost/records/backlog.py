@@ -47,6 +47,13 @@ class Backlog(Generic[Item]):
         else:
             self.dropped += 1
 
+    def put_all(self, items: list[Item]) -> None:
+        """Append all of them, or drop and count them."""
+        if len(self._items) < self._limit:
+            self._items += items
+        else:
+            self.dropped += len(items)
+
     def close(self, seconds: float) -> bool:
         """Flush once more and end the thread, in at most `seconds`; False when something was left behind."""
         self._stop.set()
@@ -62,7 +69,7 @@ class Backlog(Generic[Item]):
 
     def _flush(self) -> None:
         # Another thread may append at any point between these lines. That is safe because the list is never replaced,
-        # appending and deleting a slice are each atomic, and only this thread deletes.
+        # appending, extending by a list and deleting a slice are each atomic, and only this thread deletes.
         items = self._items
         while True:
             batch = items[: self._chunk]

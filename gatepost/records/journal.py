@@ -77,9 +77,7 @@ class Journal:
         if now != self._second:
             self._turn(now)
         head = f"{self._stamp} Info: "
-        put = self._lines.put
-        for text in texts:
-            put(f"{head}{text}\n")
+        self._lines.put_all([f"{head}{text}\n" for text in texts])
 
     def warning(self, text: str) -> None:
         """Log what an operator should look at."""

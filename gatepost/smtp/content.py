@@ -108,8 +108,11 @@ class _Header:
 
     def take(self, piece: bytes) -> int:
         carry = self._carry
+        end = piece.find(b"\r\n\r\n")
+        if end >= 0:
+            piece = piece[: end + 4]  # what is behind the header is not copied
         window = carry + piece
-        end = window.find(b"\r\n\r\n")
+        end = window.find(b"\r\n\r\n")  # it may begin in what was carried
         if end >= 0:
             window = window[: end + 2]
             self.complete = True

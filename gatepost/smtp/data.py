@@ -11,6 +11,7 @@ from gatepost.smtp.limits import Limits
 from gatepost.smtp.reply import Reply
 
 _END = b"\r\n.\r\n"
+_DOT = ord(".")
 _STARTS_OF_END = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")
 
 
@@ -37,6 +38,9 @@ class DotReader:
 
     def feed(self, octets: bytes) -> bytes:
         """Take octets as they came; return the content they complete, b"" when there is none or it is refused anyway."""
+        if self._skip and self._is_whole(octets):
+            self._skip, self.rest = 0, b""
+            return self._inspector.take(octets[:-3])
         window = self._held + octets
         dot = window.find(b"\r\n.")  # where there is none, or only the last, two looks at the whole are saved
         end = window.find(_END, dot) if dot >= 0 else -1
@@ -55,6 +59,13 @@ class DotReader:
         if self._skip:
             piece, self._skip = piece[2:], 0
         return self._inspector.take(piece) if piece else b""
+
+
+    def _is_whole(self, octets: bytes) -> bool:
+        """Whether these are the first and the last at once, and no line begins with a dot: nothing to hold or take out."""
+        if not octets.endswith(_END) or octets[0] == _DOT or len(self._held) != 2:
+            return False
+        return octets.find(b"\r\n.") == len(octets) - len(_END)
 
 
 class ChunkReader:

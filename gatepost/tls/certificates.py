@@ -56,7 +56,9 @@ def load_chain(pem: str) -> tuple[x509.Certificate, ...]:
     _bounded(pem)
     try:
         return tuple(x509.load_pem_x509_certificates(pem.encode()))
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
+        if "-----BEGIN CERTIFICATE-----" in pem:
+            raise GatepostError("the PEM text holds a certificate that is damaged, or of an unknown version") from None
         raise GatepostError("the certificate is not PEM: it must hold -----BEGIN CERTIFICATE----- blocks") from None
 
 
@@ -78,8 +80,9 @@ def load_pkcs12(data: bytes, passphrase: str = "") -> KeyPair:
         raise GatepostError(f"the PKCS#12 file is larger than {MAX_SIZE} octets")
     try:
         bundle = pkcs12.load_pkcs12(data, passphrase.encode() or None)
-    except (ValueError, UnsupportedAlgorithm):
-        raise GatepostError("the file is not PKCS#12, or the passphrase is wrong") from None
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+        what = "wrong" if passphrase else "missing"
+        raise GatepostError(f"the file is neither PEM nor PKCS#12, or its passphrase is {what}") from None
     if bundle.key is None or bundle.cert is None:
         raise GatepostError("the PKCS#12 file lacks a certificate or its private key")
     chain = [bundle.cert.certificate, *(other.certificate for other in bundle.additional_certs)]

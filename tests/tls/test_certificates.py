@@ -1,5 +1,6 @@
 """Reading, describing and checking certificates and keys, made by us, by others and by nobody sane."""
 
+import base64
 import datetime
 import ipaddress
 
@@ -116,10 +117,24 @@ def test_a_signing_request_needs_a_usual_key():
 # --- loading -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
-def test_what_is_no_certificate(text):
-    with pytest.raises(GatepostError, match="is not PEM"):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is not PEM"),
+        ("nonsense", "is not PEM"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "damaged"),
+    ],
+)
+def test_what_is_no_certificate(text, told):
+    with pytest.raises(GatepostError, match=told):
         load_chain(text)
+
+
+def test_a_certificate_of_an_unknown_version():
+    octets = made().public_bytes(serialization.Encoding.DER).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03", 1)
+    text = base64.encodebytes(octets).decode()
+    with pytest.raises(GatepostError, match="unknown version"):
+        load_chain(f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n")
 
 
 @pytest.mark.parametrize("load", [load_chain, load_key])
@@ -156,10 +171,10 @@ def test_pkcs12():
     bundle = load_pkcs12(data, "secret")
     assert load_chain(bundle.certificate) == (certificate, *ca)
     assert key_matches(certificate, load_key(bundle.private_key))
-    for wrong in ("", "wrong"):
-        with pytest.raises(GatepostError, match="or the passphrase is wrong"):
-            load_pkcs12(data, wrong)
-    with pytest.raises(GatepostError, match="is not PKCS#12"):
+    for passphrase, told in (("", "missing"), ("other", "wrong")):
+        with pytest.raises(GatepostError, match=f"or its passphrase is {told}"):
+            load_pkcs12(data, passphrase)
+    with pytest.raises(GatepostError, match="neither PEM nor PKCS#12"):
         load_pkcs12(b"PK\x03\x04", "secret")
     with pytest.raises(GatepostError, match="larger than"):
         load_pkcs12(bytes(certificates.MAX_SIZE + 1), "secret")

@@ -1,16 +1,18 @@
 """Whole handshakes in memory: versions, suites, groups, certificates by name, and no session ever resumed."""
 
+import contextlib
 import gc
 import ssl
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from OpenSSL import SSL
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL, crypto
 
 from gatepost.errors import GatepostError, TlsFailure
 from gatepost.tls import context as contexts
 from gatepost.tls import making
-from gatepost.tls.certificates import KeyPair, key_to_pem
+from gatepost.tls.certificates import UNREADABLE, KeyPair, key_to_pem, load_chain, load_key
 from gatepost.tls.context import Terms, Trust
 from gatepost.tls.engine import TlsEngine
 from gatepost.tls.identity import normal_name
@@ -288,3 +290,28 @@ def test_an_intermediate_is_sent():
     assert len(ends[1].shown_chain()) == 2
     assert len(ends[1].verified_chain()) == 3
     assert ends[1].outcome().chain_ok
+
+
+@pytest.mark.filterwarnings("ignore:Passing pyOpenSSL X509 objects")  # nothing else lets such a certificate be shown
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_certificate_that_only_the_tls_library_can_read_is_never_good(version):
+    """X.509 has the versions 1 and 3, written 0 and 2; OpenSSL takes any, and cryptography none but these."""
+    octets = load_chain(pair().certificate)[0].public_bytes(Encoding.DER)
+    odd = octets.replace(b"\xa0\x03\x02\x01\x02", bytes((0xA0, 3, 2, 1, version)), 1)
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.use_certificate(crypto.load_certificate(crypto.FILETYPE_ASN1, odd))
+    context.use_privatekey(load_key(pair().private_key))
+    theirs = SSL.Connection(context, None)
+    theirs.set_accept_state()
+    ours = TlsEngine.client(client(), "mx.example.com")
+    while not ours.handshake():
+        theirs.bio_write(ours.outgoing())
+        with contextlib.suppress(SSL.WantReadError):
+            theirs.do_handshake()
+        ours.feed(theirs.bio_read(65536))
+    outcome = ours.outcome()
+    assert outcome.peer is not None
+    assert outcome.peer.dns_names == (UNREADABLE,)
+    assert len(outcome.peer.fingerprint) == 64
+    assert not outcome.chain_ok
+    assert outcome.chain_error

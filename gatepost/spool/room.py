@@ -7,6 +7,7 @@ So the shard keeps some megabytes of real blocks and releases them then. Never d
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,17 @@ RESERVE = 16 << 20
 
 OPENING = 1 << 20
 """More than opening a shard writes: the index of its WAL, a page or two."""
+
+
+FILE_MARGIN = 1 << 20
+"""Octets that the database stays below a limit on file size (RLIMIT_FSIZE), so that a checkpoint never meets it: a WAL that
+cannot be copied back grows until it meets the limit, too, and then not even a delivery can be noted."""
+
+
+def file_limit() -> int:
+    """Return the octets that one file of this process may have at most; 0 when nothing limits them."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return 0 if limit == resource.RLIM_INFINITY else limit
 
 
 class Floor(msgspec.Struct, frozen=True):
@@ -34,6 +46,7 @@ class Room:
         self._directory = directory
         self.floor = floor
         self._reserve = reserve
+        self._database = reserve.with_suffix(".db")
 
     def lack(self) -> str:
         """Say what is lacking, in one sentence; empty when there is room."""
@@ -44,7 +57,17 @@ class Room:
         # f_files is 0 where inodes are made on demand (btrfs)
         if state.f_files and state.f_favail < self.floor.inodes:
             return f"{self._directory} has {state.f_favail} inodes free, less than the floor of {self.floor.inodes}"
-        return ""
+        return self._outgrown()
+
+    def _outgrown(self) -> str:
+        """Say that the database nears a limit on file size; the rest of it is for what lets mail leave."""
+        limit = file_limit()
+        if not limit or not self._database.exists():
+            return ""
+        size = self._database.stat().st_size
+        if size <= limit - min(RESERVE, limit // 4):
+            return ""
+        return f"{self._database} has {size >> 10} KiB, and a file may have {limit >> 10} KiB here (RLIMIT_FSIZE)"
 
     def make_way(self) -> None:
         """Give the reserve up where there is no room even to open the shard: that writes, and mail is to leave it."""

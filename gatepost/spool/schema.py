@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gatepost.errors import StateError
 from gatepost.spool.layout import Layout
+from gatepost.spool.room import FILE_MARGIN, file_limit
 
 VERSION = 1
 APPLICATION = 0x47504F53
@@ -97,6 +98,9 @@ def set_up(connection: sqlite3.Connection) -> None:
     # freed pages need not be overwritten with zeros: twice the writing for a secret that was in the WAL anyway
     connection.execute("PRAGMA secure_delete = OFF")
     connection.execute("PRAGMA cache_size = -8192")
+    if limit := file_limit():
+        # full before the file meets the limit, and not in the middle of a checkpoint
+        connection.execute(f"PRAGMA max_page_count = {max(1, (limit - FILE_MARGIN) // PAGE_SIZE)}")
     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
         connection.executescript(
             f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"

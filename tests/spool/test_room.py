@@ -56,6 +56,20 @@ def test_a_reserve_that_the_disk_does_not_give_leaves_nothing(tmp_path: Path, mo
     assert os.listdir(tmp_path) == []
 
 
+def test_a_limit_on_file_size_leaves_room_for_what_lets_mail_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = tmp_path / "shard-0.db"
+    room = Room(tmp_path, Floor(space=0, inodes=0), tmp_path / "shard-0.reserve")
+    monkeypatch.setattr(rooms.resource, "getrlimit", lambda _: (100 << 20, 100 << 20))
+    assert not room.lack(), "there is no database yet"
+    with database.open("wb") as file:
+        file.truncate((100 << 20) - RESERVE)
+        assert not room.lack()
+        file.truncate((100 << 20) - RESERVE + 1024)
+    assert room.lack() == f"{database} has 86017 KiB, and a file may have 102400 KiB here (RLIMIT_FSIZE)"
+    monkeypatch.setattr(rooms.resource, "getrlimit", lambda _: (rooms.resource.RLIM_INFINITY,) * 2)
+    assert not room.lack()
+
+
 @pytest.mark.parametrize(("free", "held"), [(256, True), (255, False)])
 def test_a_disk_too_full_to_open_a_shard_gets_the_reserve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, held: bool

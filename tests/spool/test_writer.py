@@ -148,6 +148,30 @@ async def test_a_file_size_limit_is_a_full_disk(tmp_path: Path) -> None:
             assert loaded.content.octets == pattern(mid, 40_000)
 
 
+async def test_a_limit_on_file_size_stops_the_database_before_its_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else WAL and database both stand at the limit, and what was delivered can be noted nowhere."""
+    monkeypatch.setattr(writer, "CHECKPOINT_OCTETS", 400_000)
+    async with opened(tmp_path):
+        pass  # the reserve is larger than the limit that comes
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, limits[1]))
+    try:
+        async with opened(tmp_path) as spool:
+            spool._writer.room.lack = lambda: ""  # nobody looked in time
+            with pytest.raises(SpoolFull, match="database or disk is full"):
+                await commit_until_refused(spool, 1)
+            kept = await waiting_mids(spool)
+            for mid in kept:
+                await spool.settle(delivered(mid))
+            assert len(kept) > 40
+            assert await waiting_mids(spool) == []
+            assert not spool.sick
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 async def test_a_damaged_page_met_in_writing_makes_the_shard_sick_and_the_next_start_thorough(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
         fail(spool, "COMMIT", error(sqlite3.SQLITE_CORRUPT))

@@ -42,6 +42,19 @@ def injected(what: str, *pids: int) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def mounted(place: Path, *how: str) -> Iterator[None]:
+    """Mount something for everybody to see; `how`: what mount(8) is told before the place."""
+    for directory in (place, *map(Path, how[-1:] if "--bind" in how else ())):
+        directory.mkdir(mode=0o700, exist_ok=True)
+    done = run("mount", *how, str(place))
+    assert done.returncode == 0, done.stderr
+    try:
+        yield
+    finally:
+        run("umount", "--lazy", str(place))
+
+
 def start_mounted(one: Gateway, script: str, *, workers: int = 1) -> None:
     """Start a gateway in a mount namespace where `script` (sh) has mounted something; $STATE is its state directory."""
     one.start(workers, before=("unshare", "-m", "sh", "-ec", f'{script}\nexec "$@"', "sh"), env={"STATE": str(one.state)})

@@ -16,6 +16,7 @@ from gatepost.admin.operations import certificates
 from gatepost.admin.operations.certificates import Installed, Unreadable
 from gatepost.admin.operations.configuration import Pending
 from gatepost.admin.operations.documents import read_file
+from gatepost.config.paths import join
 from gatepost.tls.certificates import MAX_SIZE, Description
 from gatepost.tls.making import Subject
 
@@ -78,7 +79,10 @@ def csr(
     region: Annotated[str, typer.Option(metavar="TEXT", help="State or province.")] = "",
     country: Annotated[str, typer.Option(metavar="TEXT", help="Country, two letters.")] = "",
 ) -> None:
-    """Print a signing request for the key under NAME; `cert import NAME FILE` takes the answer."""
+    """Print a signing request for the key under NAME; `cert import NAME FILE` takes the answer.
+
+    For a new key, `cert self-signed NAME` comes first.
+    """
     subject = Subject(
         names=tuple(hostname or ()), organization=organization, unit=unit, city=city, state=region, country=country
     )
@@ -102,7 +106,8 @@ def delete(cli: Cli, name: Name) -> None:
 
 def _show(cli: Cli, name: str, made: Pending) -> None:
     entry = certificates.show(cli.operator, name)
-    mine = [problem for problem in made.problems if problem.path.startswith(f"certificates.{name}")]
+    place = join(("certificates", name))
+    mine = [problem for problem in made.problems if f"{problem.path}.".startswith(f"{place}.")]
     cli.show(entry, [*_details(entry), *problem_lines(mine), NOT_LIVE])
 
 

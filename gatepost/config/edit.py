@@ -107,7 +107,9 @@ def _row(kind: Any, rows: list[Any], part: Part, here: Sequence[Part], *, make: 
 def _nowhere(parts: Sequence[Part], wrong: str, word: str, choices: Any) -> ConfigErrors:
     mend = did_you_mean(word, choices) if word else "count from 0"
     if parts[0] in ("destinations", "routes") and len(parts) > 2:
-        mend += f' (a name that has dots stands in quotes: {parts[0]}."partner.example")'
+        mend += (
+            f""" (a name that has dots stands in quotes, and a shell takes one pair off: '{parts[0]}."partner.example"')"""
+        )
     return ConfigErrors([Problem(path=join(parts), wrong=wrong, mend=mend)])
 
 

@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gatepost.errors import GatepostError
 from gatepost.tls.certificates import KeyPair, key_to_pem, load_key, to_pem
+from gatepost.tls.identity import normal_name
 
 KeyKind = Literal["EC", "RSA"]
 _Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -86,24 +87,34 @@ def _make_key(kind: KeyKind, bits: int) -> _Key:
 
 def _name(subject: Subject) -> x509.Name:
     fields = (
-        (NameOID.COUNTRY_NAME, subject.country),
-        (NameOID.STATE_OR_PROVINCE_NAME, subject.state),
-        (NameOID.LOCALITY_NAME, subject.city),
-        (NameOID.ORGANIZATION_NAME, subject.organization),
-        (NameOID.ORGANIZATIONAL_UNIT_NAME, subject.unit),
+        ("country", NameOID.COUNTRY_NAME, subject.country),
+        ("state", NameOID.STATE_OR_PROVINCE_NAME, subject.state),
+        ("city", NameOID.LOCALITY_NAME, subject.city),
+        ("organisation", NameOID.ORGANIZATION_NAME, subject.organization),
+        ("organisational unit", NameOID.ORGANIZATIONAL_UNIT_NAME, subject.unit),
         # RFC 5280 allows 64 characters; a longer host name stands in subjectAltName alone.
-        (NameOID.COMMON_NAME, subject.names[0] if subject.names and len(subject.names[0]) <= 64 else ""),
+        ("common name", NameOID.COMMON_NAME, subject.names[0] if subject.names and len(subject.names[0]) <= 64 else ""),
     )
+    return x509.Name([_attribute(what, oid, value) for what, oid, value in fields if value])
+
+
+def _attribute(what: str, oid: x509.ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
     try:
-        return x509.Name([x509.NameAttribute(oid, value) for oid, value in fields if value])
+        return x509.NameAttribute(oid, value)
     except ValueError as error:
-        raise GatepostError(f"the subject is not usable: {error}") from None
+        raise GatepostError(f"the {what} {value!r} cannot stand in a certificate: {error}") from None
 
 
 def _alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:
     if not names:
         raise GatepostError("a certificate needs at least one DNS name")
-    try:
-        return x509.SubjectAlternativeName([x509.DNSName(name.encode("idna").decode()) for name in names])
-    except (UnicodeError, ValueError):
-        raise GatepostError(f"not all of {', '.join(names)} are DNS names") from None
+    return x509.SubjectAlternativeName([x509.DNSName(_dns_name(name)) for name in names])
+
+
+def _dns_name(name: str) -> str:
+    """Return a name as certificates write it, in A-labels; `*` may stand for its left-most label (RFC 9525 6.3)."""
+    wildcard = "*." if name.startswith("*.") else ""
+    plain = normal_name(name.removeprefix(wildcard))
+    if not all(plain.split(".")):
+        raise GatepostError(f"{name!r} is not a DNS name")
+    return wildcard + plain

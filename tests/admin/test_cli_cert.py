@@ -52,13 +52,21 @@ def test_certificate_and_key_come_in_one_file_or_two(gatepost: Terminal, tmp_pat
     assert {entry["name"] for entry in gatepost.json("cert", "list")} == {"one", "two"}
 
 
+def test_a_name_that_cannot_be_committed_is_told_at_once(gatepost: Terminal) -> None:
+    gatepost("cert", "self-signed", "mx", "--hostname", "mx.example.com")
+    assert "is not a name" in gatepost("cert", "self-signed", "m x", "--hostname", "mx.example.com").out
+    assert "is not a name" not in gatepost("cert", "self-signed", "m", "--hostname", "mx.example.com").out
+
+
 def test_a_pkcs12_file_needs_its_passphrase(gatepost: Terminal, tmp_path: Path, pair: KeyPair) -> None:
     file = tmp_path / "mx.p12"
     certificate, key = load_chain(pair.certificate)[0], load_key(pair.private_key)
     file.write_bytes(
         pkcs12.serialize_key_and_certificates(b"mx", key, certificate, None, BestAvailableEncryption(b"secret"))  # type: ignore[arg-type]
     )
-    assert "passphrase is wrong" in gatepost("cert", "import", "mx", str(file), status=1).err
+    assert "passphrase is missing" in gatepost("cert", "import", "mx", str(file), status=1).err
+    told = gatepost("cert", "import", "mx", str(file), "--key", str(file), status=1).err
+    assert told == "gatepost: a PKCS#12 file brings its own key: leave --key out\n"
     gatepost("cert", "import", "mx", str(file), "--passphrase", stdin="secret\n")
     assert "mail.example.org" in gatepost("cert", "list").out
 

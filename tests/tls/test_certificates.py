@@ -79,6 +79,11 @@ def test_the_subject_in_full_and_a_host_name_too_long_for_a_common_name():
     assert told.common_name == ""
 
 
+def test_a_wildcard_name():
+    made_pair = self_signed(Subject(names=("*.example.com",)))
+    assert peer_certificate(load_chain(made_pair.certificate)[0]).dns_names == ("*.example.com",)
+
+
 def test_an_internationalised_name_is_written_as_an_a_label():
     made_pair = self_signed(Subject(names=("bücher.example",)))
     assert peer_certificate(load_chain(made_pair.certificate)[0]).dns_names == ("xn--bcher-kva.example",)
@@ -88,8 +93,10 @@ def test_an_internationalised_name_is_written_as_an_a_label():
     ("subject", "options", "told"),
     [
         (Subject(names=()), {}, "at least one DNS name"),
-        (Subject(names=("a..b",)), {}, "not all of a..b are DNS names"),
-        (Subject(names=("a.example",), country="Germany"), {}, "the subject is not usable"),
+        (Subject(names=("a..b",)), {}, "'a..b' is not a DNS name"),
+        (Subject(names=("a.example", "bad name!")), {}, "'bad name!' is not a DNS name"),
+        (Subject(names=("192.0.2.1",)), {}, "'192.0.2.1' is not a DNS name"),
+        (Subject(names=("a.example",), country="Germany"), {}, "the country 'Germany' cannot stand in a certificate"),
         (Subject(names=("a.example",)), {"days": 10_000_000}, "no usable number of days"),
         (Subject(names=("a.example",)), {"days": -1}, "no usable number of days"),
         (Subject(names=("a.example",)), {"kind": "RSA", "bits": 1024}, "2048, 3072 or 4096 bits, not 1024"),

@@ -128,6 +128,8 @@ def _read(data: bytes, key: bytes, passphrase: str, present: Certificate | None,
     if _PEM_CERTIFICATE not in data:
         if b"-----BEGIN" in data:
             raise GatepostError("the file holds no certificate: give the certificate first, and its key with --key")
+        if key:
+            raise GatepostError("a PKCS#12 file brings its own key: leave --key out")
         return load_pkcs12(data, passphrase)
     text = _text(data)
     chain = to_pem(list(load_chain(text)))

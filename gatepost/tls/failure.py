@@ -36,6 +36,7 @@ _REASONS: Final = {
     "dh key too small": "peer's Diffie-Hellman parameters are too short",
     "ee key too small": "the certificate's key is too short for this profile",
     "ca md too weak": "a certificate of the peer's chain is signed with a hash that is too weak",
+    "excessive message size": "a TLS message is larger than is taken: a certificate chain may be 100 KB",
     "unsafe legacy renegotiation disabled": "peer lacks secure renegotiation (RFC 5746)",
     "unexpected eof while reading": "peer closed the connection without a close_notify",
 }

@@ -183,7 +183,8 @@ def _returned_part(envelope: Envelope, start: bytes) -> bytes:
     described = b"Content-Description: Undelivered message headers\r\nContent-Type: text/rfc822-headers"
     if _fits_seven_bit(head):
         return described + b"\r\n\r\n" + head
-    encoded = b"\r\n".join(quopri.encodestring(line) for line in head.split(b"\r\n"))
+    # where quopri breaks a long line it writes a bare LF
+    encoded = b"\r\n".join(quopri.encodestring(line).replace(b"\n", b"\r\n") for line in head.split(b"\r\n"))
     return described + b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + encoded
 
 
@@ -199,4 +200,5 @@ def header_section(start: bytes) -> bytes:
     if len(head) <= MAX_COPY:
         return head
     cut = head[:MAX_COPY]
-    return cut[: cut.rfind(b"\r\n") + 2] or cut
+    last = cut.rfind(b"\r\n")
+    return cut[: last + 2] if last >= 0 else cut.rstrip(b"\r")

@@ -28,9 +28,13 @@ def typed_address(address: str) -> str:
     """Return an address with its type: rfc822, or utf-8 in the form that 7-bit fields carry (RFC 6533 3)."""
     if address.isascii():
         return f"rfc822; {printable_ascii(address)}"
-    return "utf-8; " + "".join(
-        char if "!" <= char <= "~" and char not in "\\+=" else f"\\x{{{ord(char):X}}}" for char in address[: MAX_VALUE // 4]
-    )
+    text = "utf-8; "
+    for char in address:
+        written = char if "!" <= char <= "~" and char not in "\\+=" else f"\\x{{{ord(char):X}}}"
+        if len(text) + len(written) > MAX_VALUE:
+            break
+        text += written
+    return text
 
 
 def diagnostic_code(reply: Reply | None, diagnostic: str) -> str:

@@ -150,6 +150,19 @@ def test_a_long_header_section_is_cut_at_a_line_end() -> None:
     assert dsn.header_section(b"\r\nbody") == b""
 
 
+def test_a_header_section_without_a_line_end_is_cut_where_it_must_be() -> None:
+    assert dsn.header_section(b"y" * dsn.MAX_COPY + b"\r\n") == b"y" * dsn.MAX_COPY
+    assert dsn.header_section(b"y" * (dsn.MAX_COPY - 1) + b"\r\n") == b"y" * (dsn.MAX_COPY - 1)
+
+
+@pytest.mark.parametrize("words", [1, 12, 300])
+def test_long_headers_outside_ascii_have_no_bare_line_ends(words: int) -> None:
+    # the notification could not have been sent: no next hop is handed a bare LF
+    start = ("Subject: " + "grüße " * words + "\r\n\r\n").encode()
+    _, octets = returned(envelope(size=len(start)), start)
+    assert octets.decode().split() == ["Subject:", *["grüße"] * words]
+
+
 def test_headers_outside_ascii_are_encoded() -> None:
     start = "Subject: grüße = schön\r\nX: y\r\n\r\nbody\r\n".encode()
     _, octets = returned(envelope(size=len(start)), start)
@@ -236,6 +249,13 @@ def test_no_text_of_a_stranger_makes_a_field_or_a_line(evil: str) -> None:
 def test_an_international_recipient_is_told_in_seven_bits() -> None:
     found = parsed(compose(envelope(recipients=("bücher+1@exämple.com",))))
     assert status_groups(found)[1]["Final-Recipient"] == "utf-8; b\\x{FC}cher\\x{2B}1@ex\\x{E4}mple.com"
+
+
+@pytest.mark.parametrize("char", ["é", "\u4e2d", "\U0001f600"])
+def test_the_longest_international_recipient_fits_a_line(char: str) -> None:
+    address = f"{char * 60}@{'.'.join([char * 15] * 4)}"
+    found = parsed(compose(envelope(recipients=(address,))))
+    assert status_groups(found)[1]["Final-Recipient"].startswith(f"utf-8; \\x{{{ord(char):X}}}")
 
 
 def test_an_international_sender_is_answered_in_kind() -> None:

@@ -402,5 +402,10 @@ def _list(rids: Sequence[int]) -> str:
 
 
 def _cause(status: str, why: str, code: str, reply: str) -> str:
-    """`5.1.0 - Unknown address error ('501', ['5.5.4 Invalid Address'])`; a list printed by Python is printable already."""
+    """`5.1.0 - Unknown address error ('501', ['5.5.4 Invalid Address'])`; a list printed by Python is printable already.
+
+    A reply may have a thousand lines, and each recipient tells it: it is cut as a whole.
+    """
+    if len(reply) > LIMIT:
+        reply = f"{reply[: LIMIT - 1]}…"
     return f"{status} - {printable(why)} ('{code}', {[printable(line) for line in reply.splitlines()]})"

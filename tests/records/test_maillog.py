@@ -215,6 +215,13 @@ def test_printable_text_of_any_script_stays_as_it_is() -> None:
     assert printable("Grüße, 你好") == "Grüße, 你好"
 
 
+@pytest.mark.parametrize("reply", ["\n" * 1000, "no\n" * 1000, "x" * 64_000, "\x1b" * 64_000])
+def test_an_endless_reply_is_cut(reply: str) -> None:
+    # every recipient tells it, at each attempt: a thousand lines of a hostile next hop would fill the disk
+    assert len(maillog.bounced(1, 2, 0, "5.1.0", "why", reply, "550")) < 6 * LIMIT
+    assert "first', 'second" in maillog.delayed(1, 2, 0, "4.1.0", "why", f"first\nsecond\n{reply}", "450")
+
+
 def test_an_endless_value_is_cut() -> None:
     assert len(printable("x" * 100_000)) <= LIMIT
     assert len(printable("\r" * 100_000)) <= LIMIT

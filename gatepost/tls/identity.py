@@ -42,7 +42,7 @@ def explain(peer: PeerCertificate | None, references: Sequence[str]) -> str:
 def normal_name(name: str) -> str:
     """Bring a reference name into the form that is compared and sent: A-labels, lower case, no trailing dot.
 
-    Empty for what is no host name: an address, a pattern, text longer than DNS allows (RFC 1035 2.3.4).
+    Empty for what is no host name: an address, a pattern, an empty label, text longer than DNS allows (RFC 1035 2.3.4).
     """
     name = name.removesuffix(".")  # the absolute form of a reference; in a certificate a dot at the end matches nothing
     if not name.isascii():
@@ -50,7 +50,7 @@ def normal_name(name: str) -> str:
             name = name.encode("idna").decode()
         except UnicodeError:
             return ""
-    plain = name.replace("-", "a").replace(".", "a").replace("_", "a").isalnum()
+    plain = all(name.split(".")) and name.replace("-", "a").replace(".", "a").replace("_", "a").isalnum()
     return name.lower() if plain and len(name) <= 253 and not _is_address(name) else ""
 
 
@@ -60,9 +60,9 @@ def accepted_spellings(reference: str) -> tuple[str, ...]:
     A wildcard needs two labels after it: `*.com` covers what nobody owns (RFC 9525 7.1).
     """
     name = normal_name(reference)
-    labels = name.split(".")
-    if "" in labels:
+    if not name:
         return ()
+    labels = name.split(".")
     return (name, ".".join(["*", *labels[1:]])) if len(labels) > 2 else (name,)
 
 

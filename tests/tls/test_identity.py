@@ -121,6 +121,9 @@ def test_explain(peer, references, told):
         ("", ""),
         ("a." * 126 + "a", "a." * 126 + "a"),
         ("a." * 126 + "ab", ""),
+        ("..", ""),
+        ("a..b", ""),
+        (".a", ""),
     ],
 )
 def test_normal_name(name, normal):

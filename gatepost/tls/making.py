@@ -37,7 +37,7 @@ def self_signed(subject: Subject, *, days: int = 3650, kind: KeyKind = "EC", bit
     """Make a key and a certificate signed by itself: it encrypts, and nobody can verify it unless they pin it."""
     key = _make_key(kind, bits)
     name = _name(subject)
-    now = datetime.datetime.now(datetime.UTC)
+    start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=5)  # peers' clocks may be a little behind ours
     try:
         builder = (
             x509.CertificateBuilder()
@@ -45,8 +45,8 @@ def self_signed(subject: Subject, *, days: int = 3650, kind: KeyKind = "EC", bit
             .issuer_name(name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(minutes=5))  # peers' clocks may be a little behind ours
-            .not_valid_after(now + datetime.timedelta(days=days))
+            .not_valid_before(start)
+            .not_valid_after(start + datetime.timedelta(days=days))
         )
     except (ValueError, OverflowError):
         raise GatepostError(f"{days} is no usable number of days") from None

@@ -22,7 +22,7 @@ def listing(
     cli: Cli,
     destination: Annotated[str, typer.Option(metavar="DOMAIN", help="Only mail for this domain.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Messages to show at most.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, metavar="N", help="Messages to skip.")] = 0,
+    offset: Annotated[int, typer.Option(min=0, max=9000, metavar="N", help="Messages to skip, at most 9,000.")] = 0,
 ) -> None:
     """Show what waits, by destination and by message."""
     page = queue.listing(cli.operator, destination=destination, limit=limit, offset=offset)
@@ -41,7 +41,7 @@ def deliver_now(
     cli: Cli,
     target: Annotated[str, typer.Argument(metavar="MID|DOMAIN", help="A message or a destination; none: everything.")] = "",
 ) -> None:
-    """Try delivery at once instead of at the next retry."""
+    """Try delivery at once instead of at the next retry; of a message named by its MID, also what is held."""
     number = queue.deliver_now(cli.operator, **_target(target))
     cli.show({"recipients": number}, [f"Delivery is tried now for {count(number, 'recipient')}."])
 
@@ -75,7 +75,8 @@ def resume(cli: Cli) -> None:
 
 
 def _target(text: str) -> dict[str, Any]:
-    return {"mid": int(text)} if text.isascii() and text.isdigit() else {"destination": text}
+    """Read a message's number, or a domain; 0 is no message, and must not come to mean everything."""
+    return {"mid": int(text)} if text.isascii() and text.isdigit() and int(text) else {"destination": text}
 
 
 def _confirmed(verb: str, target: str, yes: bool, act: Callable[[], int]) -> int:
@@ -91,10 +92,14 @@ def _queue_lines(page: queue.Queue) -> Iterator[Any]:
     if not page.destinations and not page.messages:
         yield "The queue is empty." if not page.out_of_reach else "The rest of it is empty."
         return
-    rows = [(shown(one.destination), one.recipients, moment(one.next_due) or "now") for one in page.destinations]
+    rows = [(shown(one.destination), one.recipients, _next_attempt(one)) for one in page.destinations]
     yield table("Destination", "Recipients", "Next attempt", rows=rows, right=(1,))
     yield ""
     yield table("MID", "Received", "From", "To", "Size", rows=map(_message_row, page.messages), right=(0, 4))
+
+
+def _next_attempt(one: queue.QueuedDestination) -> str:
+    return moment(one.next_due) or ("held" if one.held == one.recipients else "now")
 
 
 def _message_row(message: queue.QueuedMessage) -> tuple[object, ...]:

@@ -1,20 +1,27 @@
-"""The operator's verbs on one worker's queue, as the master forwards them. They only translate to scheduler and spool."""
+"""The operator's verbs on one worker's queue, as the master forwards them. They only translate to scheduler and spool.
+
+The spool knows the destination of a recipient only once it was tried; of the others it is read from their messages here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from gatepost.errors import ControlError
+from gatepost.outbound.parcel import domain_of
 from gatepost.outbound.scheduler import Scheduler
 from gatepost.spool.entries import QueueEntry
 from gatepost.spool.message import RecipientState
 from gatepost.spool.store import Spool
 
-LISTING = 1000
-"""Messages that one listing shows at most."""
+LISTING = 10_000
+"""Messages that one answer holds at most: a page of the whole queue is cut out of the first pages of all workers."""
+BATCH = 1000
+"""Messages that are read at once where many are looked through."""
 
 
 class QueueVerbs:
@@ -46,25 +53,55 @@ class QueueVerbs:
         """Bounce or delete one message, or all that wait for a destination; return for how many recipients."""
         if mid:
             return await verb(mid)
-        count = 0
-        while entries := await self._spool.listing(destination=destination, limit=LISTING):
-            done = [await verb(entry.envelope.mid) for entry in entries]
-            if not any(done):
-                break  # what is left is in the hands of deliveries
-            count += sum(done)
+        mids = {mid async for mid, domains in self._untried() if destination in domains}
+        mids.update(await self._spool.waiting_for(destination))
+        count, left = 0, list[int]()
+        for each in sorted(mids):
+            entry = await self._spool.entry(each)
+            if entry is None or _open_domains(entry) == {destination}:
+                count += await verb(each)
+            else:
+                left.append(each)
+        if left:
+            which = ", ".join(map(str, left[:5])) + (", ..." if len(left) > 5 else "")
+            raise ControlError(
+                f"it was done for {count} recipients; {len(left)} messages wait for other destinations too and were left as "
+                f"they are: name them by their MID ({which})"
+            )
         return count
 
+    async def _untried(self) -> AsyncIterator[tuple[int, list[str]]]:
+        """Yield the messages with recipients never tried, in MID order, and where those go."""
+        after = 0
+        while found := await self._spool.untried(after, BATCH):
+            for one in found:
+                yield one.mid, [domain_of(address) for address in one.addresses]
+            after = found[-1].mid
+
     async def _list(self, destination: str = "", limit: int = 100, offset: int = 0) -> dict[str, Any]:
-        destinations = await self._spool.by_destination()
-        entries = await self._spool.listing(destination=destination, limit=min(limit, LISTING), offset=offset)
-        return {
-            "destinations": [msgspec.to_builtins(count) for count in destinations],
-            "messages": [_shown(entry) for entry in entries],
-        }
+        end = min(offset + limit, LISTING)
+        untried, mids = Counter[str](), set[int]()
+        async for mid, domains in self._untried():
+            untried.update(domains)
+            if destination in domains and len(mids) < end:
+                mids.add(mid)
+        entries = await self._spool.listing(destination=destination, limit=end)
+        known = {entry.envelope.mid: entry for entry in entries}
+        page = sorted(mids | known.keys())[offset:end]
+        shown = [known.get(mid) or await self._spool.entry(mid) for mid in page]
+        counts = [msgspec.to_builtins(count) for count in await self._spool.by_destination()]
+        counts += [{"destination": domain, "recipients": count, "next_due": None} for domain, count in untried.items()]
+        return {"destinations": counts, "messages": [_shown(entry) for entry in shown if entry is not None]}
 
     async def _show(self, mid: int) -> dict[str, Any] | None:
         entry = await self._spool.entry(mid)
         return _shown(entry) if entry is not None else None
+
+
+def _open_domains(entry: QueueEntry) -> set[str]:
+    """Return where the recipients go that need something yet."""
+    final = {state.rid for state in entry.states if state.status.is_final}
+    return {domain_of(address) for rid, address in enumerate(entry.envelope.recipients) if rid not in final}
 
 
 def _shown(entry: QueueEntry) -> dict[str, Any]:

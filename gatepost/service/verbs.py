@@ -112,8 +112,9 @@ def by_destination(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add up what waits for each destination in several shards, most first."""
     total: dict[str, dict[str, Any]] = {}
     for row in rows:
-        known = total.setdefault(row["destination"], {**row, "recipients": 0, "next_due": 0.0})
+        known = total.setdefault(row["destination"], {**row, "recipients": 0, "held": 0, "next_due": 0.0})
         known["recipients"] += row["recipients"]
+        known["held"] += row.get("held", 0)
         moments = [moment for moment in (known["next_due"], row["next_due"]) if moment]
         known["next_due"] = min(moments, default=0.0)
     return sorted(total.values(), key=lambda row: (-row["recipients"], row["destination"]))

@@ -18,6 +18,13 @@ class Fresh(QueueEntry, frozen=True):
     """A message with recipients that were never tried: what a worker finds when it starts after a crash."""
 
 
+class Untried(msgspec.Struct, frozen=True):
+    """The recipients of a message that were never tried, of which the spool keeps nothing but their addresses."""
+
+    mid: int
+    addresses: tuple[str, ...]
+
+
 class RecipientDue(msgspec.Struct, frozen=True):
     """A deferred recipient whose time has come."""
 

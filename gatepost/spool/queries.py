@@ -14,12 +14,21 @@ from pathlib import Path
 
 import msgspec
 
-from gatepost.spool.entries import DestinationCount, Fresh, QueueEntry, RecipientDue
+from gatepost.spool.entries import DestinationCount, Fresh, QueueEntry, RecipientDue, Untried
 from gatepost.spool.message import Content, Envelope, Message, RecipientState, Status
 
 PIECE = 1 << 20
 
 _decode = msgspec.msgpack.Decoder(Envelope).decode
+
+
+class _Addressed(msgspec.Struct):
+    """The part of an envelope that is read where many are looked through."""
+
+    recipients: tuple[str, ...]
+
+
+_decode_recipients = msgspec.msgpack.Decoder(_Addressed).decode
 
 
 class Damaged(Exception):
@@ -124,6 +133,31 @@ def by_destination(connection: sqlite3.Connection) -> list[DestinationCount]:
         "FROM recipient WHERE status IN (0, 1, 5) GROUP BY destination"
     )
     return [DestinationCount(*row) for row in rows]
+
+
+def untried(connection: sqlite3.Connection, after_mid: int, limit: int) -> list[Untried]:
+    """Return the recipients never tried of messages in MID order, read with no more than they need."""
+    rows = connection.execute(
+        "SELECT mid, envelope FROM message WHERE fresh = 1 AND mid > ? ORDER BY mid LIMIT ?", (after_mid, limit)
+    ).fetchall()
+    last = rows[-1][0] if rows else after_mid
+    tried = set(connection.execute("SELECT mid, rid FROM recipient WHERE mid > ? AND mid <= ?", (after_mid, last)))
+    found = []
+    for mid, encoded in rows:
+        try:
+            recipients = _decode_recipients(encoded).recipients
+        except msgspec.DecodeError:
+            recipients = ()  # a damaged message is told of when its turn comes
+        found.append(Untried(mid, tuple(address for rid, address in enumerate(recipients) if (mid, rid) not in tried)))
+    return found
+
+
+def waiting_for(connection: sqlite3.Connection, destination: str) -> list[int]:
+    """Return the MIDs of messages with a recipient waiting for one destination, in no order."""
+    rows = connection.execute(
+        "SELECT DISTINCT mid FROM recipient WHERE destination = ? AND status IN (0, 1, 5)", (destination,)
+    )
+    return [mid for (mid,) in rows]
 
 
 def listing(connection: sqlite3.Connection, destination: str, limit: int, offset: int) -> list[QueueEntry]:

@@ -53,10 +53,20 @@ def test_without_a_service_each_command_says_so(gatepost: Terminal) -> None:
 def test_the_queue_is_listed(gatepost: Terminal) -> None:
     with fake_service(gatepost.state, queue_list=QUEUE) as service:
         told = gatepost("queue", "list", "--destination", "Example.com").out
+        gatepost("queue", "list", "--destination", "bücher.example.")
         assert gatepost.json("queue", "list")["messages"][0]["mid"] == 17
     assert "joe@example.com and 1" in told
     assert max(map(len, told.splitlines())) <= 80
-    assert service.asked[0] == ("queue_list", {"limit": 50, "offset": 0, "destination": "example.com"})
+    asked = [arguments["destination"] for _, arguments in service.asked]
+    assert asked == ["example.com", "xn--bcher-kva.example", ""]
+
+
+def test_a_destination_that_waits_for_an_operator_is_shown_as_held(gatepost: Terminal) -> None:
+    row = {"destination": "example.com", "recipients": 2, "held": 2}
+    with fake_service(gatepost.state, queue_list={"destinations": [row], "messages": []}):
+        assert "held" in gatepost("queue", "list").out
+    with fake_service(gatepost.state, queue_list={"destinations": [row | {"held": 1}], "messages": []}):
+        assert "now" in gatepost("queue", "list").out
 
 
 def test_one_message_is_shown_with_its_recipients(gatepost: Terminal) -> None:
@@ -85,6 +95,7 @@ def test_nothing_found_is_a_refusal(gatepost: Terminal) -> None:
         assert "nothing waits for example.com" in gatepost("queue", "bounce", "example.com", status=1).err
         assert "MID 9 is not in the queue" in gatepost("queue", "deliver-now", "9", status=1).err
         assert gatepost("queue", "deliver-now").out == "Delivery is tried now for 0 recipients.\n"
+        assert "nothing waits for a retry to 0" in gatepost("queue", "deliver-now", "0", status=1).err
 
 
 def test_status_is_one_page(gatepost: Terminal) -> None:
@@ -128,6 +139,5 @@ def test_a_commit_goes_through_the_running_service(configured: Terminal) -> None
 def test_a_socket_that_nobody_serves_does_not_stop_a_commit(configured: Terminal) -> None:
     with fake_service(configured.state):
         pass
-    assert (configured.state / "control.sock").exists() or True
     configured("config", "set", "gateway.hostname", "mx2.example.com")
     assert configuration.commit(Operator(configured.state, "me"), "x").live is False

@@ -42,8 +42,8 @@ def message(mid: int) -> dict[str, Any]:
     return {"mid": mid}
 
 
-def waiting(destination: str, recipients: int, next_due: float | None) -> dict[str, Any]:
-    return {"destination": destination, "recipients": recipients, "next_due": next_due}
+def waiting(destination: str, recipients: int, next_due: float | None, held: int = 0) -> dict[str, Any]:
+    return {"destination": destination, "recipients": recipients, "held": held, "next_due": next_due}
 
 
 def test_pages_of_the_queue_run_over_all_shards_in_mid_order() -> None:
@@ -61,11 +61,15 @@ def test_pages_of_the_queue_run_over_all_shards_in_mid_order() -> None:
 def test_destinations_add_up_with_the_earliest_attempt() -> None:
     rows = [
         waiting("a.example", 1, 90.0),
-        waiting("b.example", 5, None),
+        waiting("b.example", 5, None, held=2),
         waiting("a.example", 3, 70.0),
         waiting("c", 4, 0.0),
     ]
-    assert by_destination(rows) == [waiting("b.example", 5, 0.0), waiting("a.example", 4, 70.0), waiting("c", 4, 0.0)]
+    assert by_destination(rows) == [
+        waiting("b.example", 5, 0.0, held=2),
+        waiting("a.example", 4, 70.0),
+        waiting("c", 4, 0.0),
+    ]
 
 
 def test_a_message_is_found_wherever_it_is() -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from gatepost.admin.operations.operator import Operator
 from gatepost.errors import ControlError
+from gatepost.policy.domains import canonical
 
 OPERATION_TIMEOUT = 600.0
 """Seconds for verbs that touch every message of a destination."""
@@ -39,6 +40,8 @@ class QueuedDestination(msgspec.Struct, frozen=True, kw_only=True):
 
     destination: str
     recipients: int
+    held: int = 0
+    """Of these, those that wait for an operator."""
     next_due: float = 0.0
 
 
@@ -53,7 +56,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 
 def listing(operator: Operator, *, destination: str = "", limit: int = 100, offset: int = 0) -> Queue:
     """Return what waits, by destination and by message."""
-    answer = operator.ask("queue_list", limit=limit, offset=offset, destination=destination.lower())
+    answer = operator.ask("queue_list", limit=limit, offset=offset, destination=canonical(destination))
     return msgspec.convert(answer, Queue)
 
 
@@ -98,10 +101,10 @@ def _be_specific(destination: str, mid: int) -> None:
 
 
 def _count(operator: Operator, verb: str, destination: str, mid: int) -> int:
-    answer = operator.ask(verb, OPERATION_TIMEOUT, destination=destination.lower(), mid=mid)
+    answer = operator.ask(verb, OPERATION_TIMEOUT, destination=canonical(destination), mid=mid)
     count = int((answer or {}).get("recipients", 0))
     if not count and mid:
         raise ControlError(f"MID {mid} is not in the queue; `gatepost track {mid}` shows what became of it")
     if not count and destination:
-        raise ControlError(f"nothing waits for {destination}")
+        raise ControlError(f"nothing waits for {'a retry to ' if verb == 'deliver_now' else ''}{destination}")
     return count

@@ -38,6 +38,8 @@ FAILURE_TTL = 5.0
 MAX_TTL = 3600.0
 """Seconds any answer is believed; a changed MX is seen within the hour whatever its owner published."""
 MAX_ENTRIES = 20_000
+MAX_RECORDS = 1000
+"""Records in an answer that is read at all: each costs a tenth of a millisecond, and its sender chooses their number."""
 PAYLOAD = 1232
 """UDP payload that avoids fragments (DNS flag day 2020)."""
 
@@ -141,23 +143,49 @@ class Query:
         question.flags |= dns.flags.AD
         where = f"{server.address}:{server.port}"
         try:
-            reply, _ = await dns.asyncquery.udp_with_fallback(
-                question,
-                server.address,
-                timeout=timeout,
-                port=server.port,
-                ignore_unexpected=True,  # an answer from elsewhere, or with another id, is a forgery: keep waiting
-                ignore_errors=True,
-                ignore_trailing=True,
-                backend=self._backend,
-            )
+            try:
+                reply = await dns.asyncquery.udp(
+                    question,
+                    server.address,
+                    timeout=timeout,
+                    port=server.port,
+                    ignore_unexpected=True,  # an answer from elsewhere, or with another id, is a forgery: keep waiting
+                    ignore_errors=True,
+                    ignore_trailing=True,
+                    raise_on_truncation=True,
+                    backend=self._backend,
+                )
+            except dns.message.Truncated:
+                octets = await _ask_by_tcp(server, question, timeout)
+                if (count := _records(octets)) > MAX_RECORDS:
+                    return Outcome(State.TEMPORARY, text=f"{where} sent {count} records, and {MAX_RECORDS} is the most")
+                reply = await asyncio.to_thread(dns.message.from_wire, octets, ignore_trailing=True)
+                if not question.is_response(reply):
+                    return Outcome(State.TEMPORARY, text=f"{where} answered another question")
             return read_reply(reply)
-        except dns.exception.Timeout:
+        except (dns.exception.Timeout, TimeoutError):
             return Outcome(State.TEMPORARY, text=f"{where} did not answer within {timeout:g} s", answered=False)
         except dns.exception.DNSException as fault:
             return Outcome(State.TEMPORARY, text=f"{where} sent a malformed answer ({type(fault).__name__})")
         except (OSError, EOFError) as fault:
             return Outcome(State.TEMPORARY, text=f"{where} cannot be reached ({fault})", answered=False)
+
+
+async def _ask_by_tcp(server: Server, question: dns.message.Message, timeout: float) -> bytes:
+    """Return the answer as it came (RFC 7766 8); raises OSError or EOFError, TimeoutError among them."""
+    async with asyncio.timeout(timeout):
+        reader, writer = await asyncio.open_connection(server.address, server.port)
+        try:
+            octets = question.to_wire()
+            writer.write(len(octets).to_bytes(2, "big") + octets)
+            return await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+        finally:
+            writer.transport.abort()
+
+
+def _records(octets: bytes) -> int:
+    """Return how many records an answer claims to hold, all sections together (RFC 1035 4.1.1)."""
+    return sum(int.from_bytes(octets[at : at + 2], "big") for at in (6, 8, 10))
 
 
 def read_reply(reply: dns.message.Message) -> Outcome:

@@ -17,7 +17,7 @@ import msgspec
 
 from gatepost.config.routes import SMTP_PORT, RouteHost
 from gatepost.errors import GatepostError
-from gatepost.net.dns import Addresses, DnsFailure, MxHost, NxDomain, Resolver, TemporaryDnsFailure
+from gatepost.net.dns import Addresses, DnsFailure, MxHost, NxDomain, Resolver, TemporaryDnsFailure, plain_address
 from gatepost.outbound.ours import Ours
 from gatepost.policy import failure
 from gatepost.policy.destination import Route
@@ -175,7 +175,7 @@ class Router:
 
     def _usable(self, domain: str, hops: Sequence[NextHop], ours: Ours, *, routed: bool) -> tuple[NextHop, ...]:
         """Leave out what is no address of a host, ourselves and, by MX, all that is not preferred to ourselves."""
-        real = [hop for hop in hops if _is_host(hop.address)]
+        real = [hop for hop in map(_plain, hops) if _is_host(hop.address)]
         if not real:
             raise _unroutable("no_address", domain, f"{hops[0].address} is no address of a host", routed=routed)
         own = [hop.preference for hop in real if ours.holds(hop.address, hop.port)]
@@ -213,6 +213,13 @@ def _shuffled(hops: Sequence[NextHop]) -> list[NextHop]:
     """RFC 5321 5.1: hosts of equal preference are tried in random order; the addresses of one host stay together."""
     hosts = {hop.host: random.random() for hop in hops}
     return sorted(hops, key=lambda hop: (hop.preference, hosts[hop.host]))
+
+
+def _plain(hop: NextHop) -> NextHop:
+    """An IPv4 address dressed as IPv6 (::ffff:127.0.0.1) leads where the plain one does: it is judged, and kept, as that."""
+    if ":" not in hop.address or (plain := plain_address(hop.address)).version == 6:
+        return hop
+    return msgspec.structs.replace(hop, address=str(plain))
 
 
 def _is_host(address: str) -> bool:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.support.process import free_port, listening, wait_for
@@ -92,15 +92,19 @@ class Postfix:
 
 @contextlib.contextmanager
 def postfix(
-    *, hostname: str = "inside.example.com", domains: str = "example.com", settings: Mapping[str, str] = {}
+    *,
+    hostname: str = "inside.example.com",
+    domains: str = "example.com",
+    settings: Mapping[str, str] = {},
+    services: Sequence[str] = (),
 ) -> Iterator[Postfix]:
-    """Run an instance in a directory of its own, which Postfix's users can enter."""
+    """Run an instance in a directory of its own, which Postfix's users can enter. `services`: further lines of master.cf."""
     root, port = open_directory("postfix"), free_port()
     (root / "etc").mkdir()
     values = {"root": root, "hostname": hostname, "domains": domains, "port": port, "uid": 65534, "gid": 65534}
     main = MAIN.format(**values) + "".join(f"{name} = {value}\n" for name, value in settings.items())
     (root / "etc" / "main.cf").write_text(main)
-    (root / "etc" / "master.cf").write_text(MASTER.format(**values))
+    (root / "etc" / "master.cf").write_text(MASTER.format(**values) + "".join(f"{line}\n" for line in services))
     for name in ("queue", "data", "mail"):
         (root / name).mkdir()
     as_root("chown", "postfix", str(root / "data"))

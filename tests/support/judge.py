@@ -258,10 +258,13 @@ class _Client:
             self.reader, self.writer = await asyncio.open_connection(self.terms.host, self.terms.port)
         except OSError as fault:
             raise self._trouble(type(fault).__name__) from None
+        plain = self.writer.transport
         try:
             await self._talk()
         finally:
-            self.writer.close()
+            self.writer.transport.abort()
+            plain.abort()  # a handshake that fails leaves it open
+            await asyncio.sleep(0)
 
     async def _talk(self) -> None:
         await self._expect("BANNER", b"")

@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from gatepost.config.exchange import examine
+from gatepost.config.model import Config
+from gatepost.tls.making import Subject, self_signed
 from tests.support.client import Client, session
 from tests.support.dns_server import dns_thread
 from tests.support.documents import relay
@@ -125,14 +128,20 @@ class Probed:
         assert "Traceback" not in self.gateway.output.read_text()
 
 
+def certificate() -> str:
+    """Return the table of a fresh certificate `mx`."""
+    pair = self_signed(Subject(names=("mx1.example.com",)), days=30)
+    return f'[certificates.mx]\ncertificate = """{pair.certificate}"""\nprivate_key = """{pair.private_key}"""\n'
+
+
 @contextlib.contextmanager
 def probed_gateway(directory: Path) -> Iterator[Probed]:
     """Start it."""
     port = free_port()
     with dns_thread() as dns, Sink() as sink, gateway(directory, start=False) as one:
-        one.cli("cert", "self-signed", "mx", "--hostname", "mx1.example.com")
         settings = GATEWAY.format(dns=dns.address)
-        one.configure(relay(port, sink.port, more='certificates = ["mx"]', policy=POLICY, gateway=settings) + SMALL_GROUP)
+        document = relay(port, sink.port, more='certificates = ["mx"]', policy=POLICY, gateway=settings)
+        one.commit(examine((document + SMALL_GROUP + certificate()).encode(), Config()).accepted())
         one.start()
         yield Probed(one, port, sink, one.workers())
 

@@ -6,6 +6,8 @@ reads back as the same event.
 
 from __future__ import annotations
 
+import re
+
 from gatepost.smtp.envelope import Transaction, mail_command, rcpt_command
 from gatepost.smtp.events import Mail, Rcpt
 from gatepost.smtp.parameters import parse_mail, parse_rcpt
@@ -37,6 +39,7 @@ WORDS = (
     b" AUTH=<>",
     b"  ",
 )
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 _ALL = {"SIZE": "", "8BITMIME": "", "SMTPUTF8": "", "DSN": ""}
 
 
@@ -54,6 +57,7 @@ def _mail(text: str) -> None:
         assert 500 <= mail.code < 600
         return
     assert 0 <= mail.size < 10**20
+    assert _XTEXT.fullmatch(mail.envid)
     line = mail_command(
         Transaction(
             str(mail.reverse_path), ("c@d",), mail.size, mail.eight_bit, mail.smtputf8, ret=mail.ret, envid=mail.envid

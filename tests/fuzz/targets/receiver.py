@@ -1,8 +1,9 @@
 """The receiver engine (smtp/receiver.py), with a session that refuses now and then.
 
 Any octets get replies and a close, never an exception. The session is the same however they are cut, but for what comes too
-soon behind DATA and STARTTLS. What is accepted has no bare CR or LF, no NUL, and keeps the limits; nothing is accepted in
-the clear where TLS is required; what the engine keeps does not grow with the stream.
+soon behind DATA and STARTTLS. Only CR LF ends a line and only CR LF . CR LF a message. What is accepted has no bare CR or
+LF, no NUL, and keeps the limits; nothing is accepted in the clear where TLS is required; what the engine keeps does not grow
+with the stream.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ WORDS = (
 LIMITS = Limits(400, 200, 8, 90, 4, command_line=80, bad_commands=7)
 _PIECE = 512
 _REPLIES = re.compile(rb"(?:[2-5]\d\d[ -][ -~\x80-\xff]*\r\n)*")
+_REPLY = re.compile(rb"^\d\d\d ", re.MULTILINE)
+_END = re.compile(rb"(?=\r\n\.\r\n)")
 _TOO_SOON = re.compile(rb"(?i)(?:DATA|STARTTLS)[^\r\n]*\r\n")
 
 
@@ -66,7 +69,10 @@ def check(octets: bytes) -> None:
         pieces = _play(kind, refusals, stream, edges | set(range(0, len(stream), step)))
         assert pieces.told == whole.told
         assert pieces.said == whole.said
-    _play(kind, refusals, stream, set())
+    for session in (whole, _play(kind, refusals, stream, set())):
+        # a banner, a reply to each line, and up to three more where a line is too long, or one too many
+        assert len(_REPLY.findall(session.said)) <= stream.count(b"\r\n") + 4, "something else than CR LF ended a line"
+        assert session.ends <= len(_END.findall(stream)), "something else than CR LF . CR LF ended a message"
     if kind & 0x70 == 0x70 and stream:
         long = Session(kind, refusals)
         for times in range(50_000 // len(stream)):
@@ -99,6 +105,9 @@ class Session:
         elif self._repair:
             limits = Limits(400, 200, 8, 90, 4, command_line=80, bad_commands=7, repair_line_endings=True)
         self._limits = limits
+        self._never_starts = bool(kind & 128)
+        """Whether we wait for a ClientHello for ever."""
+        self._awaits_hello = False
         self.engine = Receiver("mx.example", limits, starttls=bool(kind & 3), require_tls=bool(kind & 2))
         self._refusals, self._asked = refusals, 0
         self._encrypted = False
@@ -107,14 +116,23 @@ class Session:
         self.told: list[object] = []
         """Events, and in the place of an end of mail data what was accepted."""
         self.said = b""
+        self.ends = 0
+        """Ends of mail data that DATA brought."""
+        self._chunked = False
         self.engine.greet(reply.banner("mx.example"))
         self._work()
 
     def hear(self, octets: bytes) -> None:
         """Take octets and answer all that can be answered."""
-        if not self.closed:
-            self.engine.receive_data(octets)
-            self._work()
+        if self.closed:
+            return
+        said = self.said
+        self.engine.receive_data(octets)
+        self._work()
+        if self._awaits_hello:
+            assert self.closed, "octets in the clear behind STARTTLS"
+            assert self.said == said
+        self._awaits_hello = self._never_starts and self.said.endswith(reply.READY_FOR_TLS.encode()) and not self.closed
 
     def _work(self) -> None:
         while True:
@@ -141,7 +159,7 @@ class Session:
         answer = self._answer(event)
         if answer is not None:
             self.engine.reply(answer)
-            if isinstance(event, events.StartTls) and answer.is_positive and not self.engine.in_transaction:
+            if isinstance(event, events.StartTls) and answer.is_positive and not self._never_starts:
                 self._start_tls()
 
     def _start_tls(self) -> None:
@@ -168,8 +186,8 @@ class Session:
                 return reply.sender_ok(str(path))
             case events.Rcpt(forward_path=path):
                 return reply.recipient_ok(str(path))
-            case events.Data():
-                self._content = b""
+            case events.Data(bdat=bdat):
+                self._content, self._chunked = b"", bdat
                 return reply.GO_AHEAD
             case events.StartTls():
                 assert not self._encrypted
@@ -178,6 +196,7 @@ class Session:
 
     def _end(self, event: events.EndOfData, no: bool) -> Reply:
         content, self._content = self._content, None
+        self.ends += not self._chunked
         assert content is not None
         if event.fault is not None:
             return event.fault

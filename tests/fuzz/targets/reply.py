@@ -41,6 +41,7 @@ def check(octets: bytes) -> None:
     assert whole == _read(stream, octets[0] or 1)
     if len(stream) <= 2000:
         assert whole == _read(stream, 1)
+    assert sum(isinstance(one, Reply) for one in whole) <= stream.count(b"\r\n"), "something else than CR LF ended a line"
     for one in whole:
         if isinstance(one, Reply):
             assert all(line.isprintable() for line in one.text.split("\n")), one

@@ -68,8 +68,12 @@ def check(octets: bytes) -> None:
         _deliver(kind, [stream[at : at + step] for at in range(0, len(stream), step)])
     # line by line, as from a peer that waits for each command
     _deliver(kind, re.findall(rb"[^\n]*\n|[^\n]+", stream))
-    if kind & 0xC0 == 0xC0 and stream:
-        _deliver(kind, [stream[at : at + 4096] for at in range(0, len(stream), 4096)] * (200_000 // len(stream)))
+    first, _, rest = stream.partition(b"\n")
+    if kind & 0xC0 == 0xC0 and rest:
+        # a banner, and what follows without an end
+        _deliver(
+            kind, [first + b"\n", *[rest[at : at + 4096] for at in range(0, len(rest), 4096)] * (1_000_000 // len(rest))]
+        )
 
 
 def _deliver(kind: int, pieces: list[bytes]) -> None:
@@ -104,12 +108,15 @@ class Delivery:
         self._greeted = self._hello = False
         self._ends = self._delivered = 0
         self._portions = 0
+        self._clear = -1
+        """The portion in which STARTTLS was answered 220."""
         self._in_data = False
 
     def hear(self, octets: bytes) -> None:
         """Take what the peer says, do what follows."""
         if self.fault or self.left:
             return
+        self._portions += 1
         self.sender.receive_data(octets)
         told = 0
         while not self.fault and not self.left:
@@ -121,7 +128,6 @@ class Delivery:
             if not found and not self._go_on():
                 break
         assert told <= len(octets) // 4 + 3, "more events than the peer can have said"
-        self._portions += 1
         if self._portions % 16 == 0 or not octets:
             assert held(self.sender) <= _BOUND + 16 * len(octets)
 
@@ -147,7 +153,7 @@ class Delivery:
                 self._after_hello(event)
             case StartTlsReply():
                 if event.reply.code == 220:
-                    self._encrypted = True
+                    self._encrypted, self._clear = True, self._portions
                     self.sender.tls_started()
                     if self.sender.next_event() is None:
                         self.sender.hello()
@@ -163,6 +169,7 @@ class Delivery:
                     self._give()
 
     def _after_hello(self, event: HelloReply) -> None:
+        assert self._portions != self._clear, "octets in the clear were read as an answer inside TLS"
         if event.reply.code == 250:
             self._hello = True
             if self._wants_tls and not self._encrypted and "STARTTLS" in event.extensions:
@@ -181,7 +188,7 @@ class Delivery:
             if self._in_pieces and sender.using_bdat and welcome and not self._ends_sent:
                 self._give()
                 return True
-            if self._gives_up and sender.using_bdat and not self._ends_sent and self._answered == 2:
+            if self._gives_up and self._in_pieces and sender.using_bdat and not self._ends_sent and self._answered == 2:
                 sender.rset()
                 self._gives_up = 0
                 return True

@@ -226,13 +226,25 @@ class Sender:
     def events(self) -> list[Event]:
         """Return all replies at hand as events; behind a fault nothing comes."""
         found: list[Event] = []
-        while not self._replies.empty or self._ended or self._fault:
-            event = self.next_event()
-            if event is None:
+        due, replies = self._due, self._replies
+        while due and not (replies.empty or self._fault):
+            try:
+                reply = replies.next_reply()
+            except BadReply as fault:
+                self._fail(str(fault))
                 break
-            found.append(event)
-            if self._fault and type(event) is PeerFault:
+            if reply is None:
                 break
+            ask, index, wanted = due.popleft()
+            if reply.code == _USUAL.get(ask) and not (self._given_up or self._waiting):
+                found.append(self._went_well(ask, index, reply))
+            elif (event := self._answered((ask, index, wanted), reply)) is not None:
+                found.append(event)
+        if self._fault or self._ended or not (due or replies.empty):
+            while (event := self.next_event()) is not None:
+                found.append(event)
+                if type(event) is PeerFault:
+                    break
         return found
 
     def next_event(self) -> Event | None:
@@ -260,8 +272,6 @@ class Sender:
 
     def _answered(self, due: Due, reply: Reply) -> Event | None:
         ask, index, wanted = due
-        if reply.code == _USUAL.get(ask) and not (self._given_up or self._waiting):
-            return self._went_well(ask, index, reply)
         step = SENDER[ask]
         positive = reply.code < 400
         if positive and reply.code not in step.codes:

@@ -25,8 +25,8 @@ SILENT = 10.0
 """Seconds without a report (there is one each second) after which a worker counts as hung and is replaced."""
 STARTING = 60.0
 """The same while it starts, for Python has much to read before it says a word."""
-WAITS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds before a restart, by the number of deaths in quick succession."""
+WAITS = (0.0, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before a restart, by the number of deaths in quick succession; mail is back within ten seconds of the last."""
 SETTLED = 10.0
 """Seconds of service after which a worker's death no longer counts as following from the one before."""
 

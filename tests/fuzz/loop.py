@@ -4,10 +4,10 @@ A target is a module of `tests.fuzz.targets`: its docstring states the invariant
 hold, `WORDS` are what its inputs are made of. Its corpus is `corpus/<target>/`, one file for each input: seeds with names,
 `grown-…` that reached a place of its own, `found-…` that once broke something and is tried first for ever after.
 
-Why not atheris: it does install (3.0.0, a wheel of 35 MB), but only on x86-64 and only up to Python 3.13, while everything
-here runs wherever Python 3.11 or later does; and its speed is for C, while here the target itself takes the time. Why not
-hypothesis alone: the unit tests use it where an input has a shape, but it neither keeps a corpus that people can read nor
-looks where an input went. This is what is left to do ourselves: three small files.
+Why not atheris: it installs (3.0.0 for Python 3.11, a wheel of 35 MB), but there is none for other machines than x86-64,
+while `make dev` must work wherever Python 3.11 or later does; and its speed is for C, while here the target itself takes the
+time. Why not hypothesis alone: the unit tests use it where an input has a shape, but it neither keeps a corpus that people
+can read nor looks where an input went. This is what is left to do ourselves: three small files.
 """
 
 from __future__ import annotations

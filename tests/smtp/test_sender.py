@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gatepost.smtp import reply
@@ -600,6 +600,7 @@ def test_any_peer_gives_replies_or_a_fault(words: list[bytes], hello: bytes) -> 
 
 
 @given(st.lists(WORDS, max_size=15).map(b"".join), st.sampled_from([PIPELINING, CHUNKING]))
+@example(b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n", PIPELINING)
 @settings(max_examples=200, deadline=None)
 def test_any_cut_of_the_replies_tells_the_same(octets: bytes, hello: bytes) -> None:
     def told(size: int) -> tuple[list[str], bytes]:
@@ -613,8 +614,14 @@ def test_any_cut_of_the_replies_tells_the_same(octets: bytes, hello: bytes) -> N
                 return events, sent
         return events + kinds(hear(sender, b"")), sent
 
-    # a reply that nothing is due for is seen sooner or later; what goes out before it is not compared
-    assert told(10**6)[0] == told(3)[0] == told(1)[0]
+    def agree(more: list[str], less: list[str]) -> bool:
+        """What came in larger pieces tells the same, or notices earlier that a reply came before it was due."""
+        return more == less or (more[-1] == "PeerFault" and more[:-1] == less[: len(more) - 1])
+
+    # what goes out before such a reply is seen is not compared
+    whole, some, single = told(10**6)[0], told(3)[0], told(1)[0]
+    assert agree(whole, some)
+    assert agree(some, single)
 
 
 def test_reply_names_of_our_refusals() -> None:

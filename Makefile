@@ -82,8 +82,8 @@ soak: dev system-deps ## Load the gateway for MINUTES=30, one random fault a min
 fuzz: dev ## Throw random input at every parser for SECONDS=60 each; what was found once is kept and tried first
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
-bench: dev system-deps ## Give Gatepost and Postfix the same work, in turn, and compare speed, CPU and memory
-	$(BIN)/python -m tests.bench.relay
+bench: dev system-deps ## Give Gatepost and Postfix the same work, in turn: speed, CPU, latency and memory into docs/benchmarks (10 minutes)
+	$(BIN)/python -m tests.bench
 
 bench-scale: dev system-deps ## Measure what sizes cost: connections, HAT entries, queued messages, message size, workers
 	$(BIN)/python -m tests.bench.scale

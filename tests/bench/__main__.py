@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -38,14 +39,23 @@ def main() -> None:
             "options": {**vars(options), "json": None},
             "tls": {f"{one.name}, {name}": tls_shown(one, name) for one in both for name in ("rsa", "p256")},
             "settings": {one.name: one.settings for one in both},
+            "failed": {},
         }
-        results = [_measured(load, directory, hops, both, options, generators) for load in chosen]
+        results = []
+        for load in chosen:
+            try:
+                results.append(_measured(load, directory, hops, both, options, generators))
+            except (AssertionError, subprocess.SubprocessError) as fault:  # the other loads are worth keeping
+                record["failed"][load.name] = str(fault)
+                loads.tell(f"{load.name} FAILED: {fault}")
     found = report.aims(results)
     record["minutes"] = round((time.monotonic() - began) / 60, 1)
     record["loads"] = [one.as_json() for one in results]
     record["aims"] = [vars(aim) for aim in found]
     print(report.table(results), report.told(found), sep="\n\n")
     _keep(record, results, options)
+    if record["failed"]:
+        sys.exit(f"failed: {', '.join(record['failed'])}")
 
 
 def _options() -> argparse.Namespace:
@@ -92,7 +102,7 @@ def _measured(
     for _ in range(1 if options.quick else 2):
         for one in takers:
             rate = result.rates[one.name] = result.median(one.name, "accepted_per_s") / 2
-            latencies, late = loads.pace(one, load, hops, rate, 1.5 if options.quick else 4.0, generators)
+            latencies, late = loads.pace(one, load, hops, rate, 1.0 if options.quick else 3.0, generators)
             result.latencies[one.name] = sorted(result.latencies.get(one.name, []) + latencies)
             result.late[one.name] = sorted(result.late.get(one.name, []) + late)
     for one in takers:
@@ -115,7 +125,7 @@ def _keep(record: dict[str, Any], results: list[Result], options: argparse.Names
         note = f"{date}, {facts['cores']} cores ({facts['processor']}), medians of {options.rounds} runs in turn"
         drawn.write_text(svg(results, "Gatepost and Postfix, the same work", note))
         file.with_suffix(".md").write_text(report.markdown(record, results, drawn.name))
-    print(f"kept in {file}", file=sys.stderr)
+    print(f"kept in {file}, after {record['minutes']:g} minutes", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ def svg(results: Sequence[Result], title: str, note: str) -> str:
     heights = [_BAR * len(one.runs) + 14 for one in results]
     bottom = _TOP + sum(heights)
     panels: list[tuple[int, str, Callable[[Result, str], float]]] = [
-        (_LEFT, "server CPU for a message, ms (less is better)", lambda one, name: one.median(name, "cpu_ms")),
-        (_RIGHT, "accepted and relayed, messages a second (more is better)", _speed),
+        (_LEFT, "server CPU for a message, ms, logarithmic (less is better)", lambda one, name: one.median(name, "cpu_ms")),
+        (_RIGHT, "messages relayed a second, logarithmic (more is better)", _speed),
     ]
     parts = [_text(20, 28, title, size=17, weight="bold"), *_legend()]
     for at, caption, value in panels:

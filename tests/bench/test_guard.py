@@ -34,7 +34,7 @@ def test_a_message_costs_no_more_of_postfix_than_is_on_record() -> None:
 
 
 def _ratio(both: list[servers.Server], load: loads.Load, hops: servers.Sinks) -> float:
-    runs = loads.alternate(both, load, hops, messages=500, rounds=3, generators=loads.Generators())
+    runs = loads.alternate(both, load, hops, messages=800, rounds=3, generators=loads.Generators())
     result = Result(load, runs)
     ratio = result.ratio("gatepost", "postfix")
     ours, theirs = (result.median(one.name, "cpu_ms") for one in both)

@@ -255,12 +255,20 @@ def cores() -> tuple[set[int], set[int]]:
 
 
 def tls_shown(server: Server, certificate: str) -> str:
-    """Return what a client with TLS 1.3 gets from a server, session tickets included."""
+    """Return what a client with TLS 1.3 gets from a server, and whether it may resume its session."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with smtplib.SMTP("127.0.0.1", server.ports[certificate], timeout=10) as client:
-        client.starttls(context=context)
-        client.ehlo()  # tickets come with the first octets behind the handshake
-        assert isinstance(client.sock, ssl.SSLSocket)
-        ticket = client.sock.session is not None and client.sock.session.has_ticket
-        return f"{client.sock.version()} {(client.sock.cipher() or ('none',))[0]}, {'tickets' if ticket else 'no tickets'}"
+    session: ssl.SSLSession | None = None
+    for _ in range(2):
+        with smtplib.SMTP("127.0.0.1", server.ports[certificate], timeout=10) as client:
+            client.ehlo()
+            client.docmd("STARTTLS")
+            assert client.sock is not None
+            client.sock = tls = context.wrap_socket(client.sock, session=session)
+            client.file = None
+            client.ehlo()  # tickets come with the first octets behind the handshake
+            session, cipher = tls.session, tls.cipher()
+            shown = f"{tls.version()} {cipher[0] if cipher else 'no cipher'}"
+            ticket = "sends tickets" if session is not None and session.has_ticket else "sends no tickets"
+            resumed = "resumes sessions" if tls.session_reused else "resumes no session"
+    return f"{shown}, {ticket}, {resumed}"

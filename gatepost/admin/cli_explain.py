@@ -47,7 +47,7 @@ def outbound(
 ) -> None:
     """Explain how mail to a domain is delivered: destination control, route, TLS, ciphers, retries."""
     told = explain_out.outbound(cli.operator, domain, draft=draft)
-    cli.show(told, _lines(told, "the default destination"))
+    cli.show(told, _lines(told, "default destination"))
 
 
 def _inbound_lines(told: Inbound) -> Iterator[Any]:
@@ -62,6 +62,6 @@ def _inbound_lines(told: Inbound) -> Iterator[Any]:
 def _lines(told: Explanation, default: str) -> Iterator[Any]:
     yield from sections(told.sections)
     yield ""
-    yield f"Settings (* inherited from the {default.removeprefix('the ')})"
+    yield f"Settings (* inherited from the {default})"
     rows = [(f"{one.name}{' *' if one.inherited else ''}", one.value) for one in told.settings]
     yield table("Name", "Value", rows=rows)

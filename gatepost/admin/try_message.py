@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from gatepost.admin.operations.profiles import terms
 from gatepost.admin.try_plan import Plan, message
 from gatepost.config.model import TlsProfile
 from gatepost.errors import GatepostError, WireError
@@ -20,6 +19,7 @@ from gatepost.records.printable import printable
 from gatepost.smtp.events import EndReply, Event, Greeting, HelloReply, MailReply, PeerFault, RcptReply, StartTlsReply
 from gatepost.smtp.grammar import is_hello_name
 from gatepost.smtp.sender import Sender, Transaction
+from gatepost.snapshot import terms
 from gatepost.tls.engine import TlsEngine
 from gatepost.tls.outcome import TlsOutcome
 from gatepost.tls.sides import ClientContext

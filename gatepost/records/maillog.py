@@ -105,11 +105,6 @@ def sender_rejected(icid: int, address: str, reason: str) -> str:
     return f"ICID {icid} Address: <{printable(address)}> sender rejected, {printable(reason)}"
 
 
-def invalid_sender(icid: int, argument: str) -> str:
-    """The argument of MAIL is no address."""
-    return f"ICID {icid} Invalid sender address: {printable(argument)}"
-
-
 def command_refused(icid: int, command: str, reply: str) -> str:
     """A command was refused by the protocol engine itself, for its syntax or its place; ours."""
     return f"ICID {icid} command '{printable(command)}' refused: {printable(reply)}"

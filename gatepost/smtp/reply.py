@@ -143,12 +143,6 @@ TOO_MANY_RECIPIENTS = Reply(452, "#4.5.3 Too many recipients")
 TOO_MANY_RECIPIENTS_THIS_HOUR = Reply(452, "Too many recipients received this hour")
 TOO_MANY_MESSAGES = Reply(421, "#4.x.2 Too many messages for this session", close=True)
 
-
-def sender_domain_missing(reverse_path: str) -> Reply:
-    """Refuse a sender whose domain DNS does not know."""
-    return Reply(553, f"#5.1.8 Domain of sender address <{reverse_path}> does not exist")
-
-
 # --- we refuse for a next hop that could not take the message --------------------------------------------------------
 
 NO_8BITMIME = Reply(554, "5.6.3 the next hop takes no 8-bit content (it does not offer 8BITMIME)")
@@ -162,17 +156,12 @@ def larger_than_next_hop_takes(size: int, limit: int) -> Reply:
 
 # --- resources and time ----------------------------------------------------------------------------------------------
 
-TLS_NOT_AVAILABLE = Reply(454, "TLS not available due to a temporary reason")
-TOO_MANY_TLS = Reply(421, "#4.4.5 Too many TLS sessions at this time", close=True)
 TOO_MANY_FROM_HOST = Reply(421, "#4.4.5 Too many connections from your host", close=True)
-TOO_MANY_TO_HOST = Reply(421, "#4.4.5 Too many connections to this host", close=True)
 TOO_MANY_ON_LISTENER = Reply(421, "#4.4.5 Too many connections to this listener", close=True)
 CONNECTION_TIME_EXCEEDED = Reply(421, "Exceeded allowable connection time, disconnecting.", close=True)
 UNSUCCESSFUL_TIMEOUT = Reply(421, "Timed out waiting for successful message injection, disconnecting.", close=True)
 COMMAND_TIMEOUT = Reply(421, "#4.4.2 Timed out waiting for a command, disconnecting.", close=True)
-SERVICE_NOT_AVAILABLE = Reply(421, "Service not available, closing transaction channel", close=True)
 SERVER_ERROR = Reply(451, "#4.3.0 Server Error")
-SERVER_ERROR_FINAL = Reply(554, "#5.3.0 Server Error")
 QUEUE_FULL = Reply(452, "#4.3.1 queue full")
 LOW_RESOURCES = Reply(452, "#4.3.1 server resources low - try again later")
 

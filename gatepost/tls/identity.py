@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from gatepost.tls.mismatch import listed
 from gatepost.tls.outcome import PeerCertificate
 
 
@@ -26,17 +25,6 @@ def match(peer: PeerCertificate, references: Sequence[str]) -> str:
         if name.isascii() and name.lower() in accepted:
             return name
     return ""
-
-
-def explain(peer: PeerCertificate | None, references: Sequence[str]) -> str:
-    """Say in a sentence which name matched, or that none did."""
-    if peer is None:
-        return "peer showed no certificate"
-    if name := match(peer, references):
-        return f"certificate name {name} matches"
-    names = presented(peer)
-    wanted = f"is {references[0]}" if len(references) == 1 else f"is one of {listed(references)}"
-    return f"certificate is for {listed(names) if names else 'no name'}; none {wanted}"
 
 
 def normal_name(name: str) -> str:

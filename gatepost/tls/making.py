@@ -72,11 +72,6 @@ def signing_request(subject: Subject, private_key: str) -> str:
     return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def make_key(kind: KeyKind = "EC", bits: int = 2048) -> str:
-    """Make a private key: EC on P-256, or RSA."""
-    return key_to_pem(_make_key(kind, bits))
-
-
 def _make_key(kind: KeyKind, bits: int) -> _Key:
     if kind == "EC":
         return ec.generate_private_key(ec.SECP256R1())

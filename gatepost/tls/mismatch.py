@@ -52,7 +52,7 @@ def _suites(offer: Offer, allowance: Offer, version: str, keys: Collection[str],
     if not common:
         return f"no suite in common for {version}: peer offers {listed(offered)}; {ours} allows {listed(allowed)}"
     types = {key.partition(" ")[0] for key in keys}
-    served = [name for name in common if version == _TLS13 or _key_type(name) in ("", *types)]
+    served = [name for name in common if version == _TLS13 or key_type(name) in ("", *types)]
     if not served:
         return f"no suite in common that our certificate ({_or(types)}) can serve: both sides have {listed(common)}"
     return (
@@ -73,7 +73,7 @@ def _curve(offer: Offer, version: str, served: Sequence[str], keys: Collection[s
     curves = [key.partition(" ")[2] for key in keys]
     if version == _TLS13 or not offer.groups or not all(curves) or set(curves) & set(offer.groups):
         return ""
-    if not all(_key_type(name) == "EC" for name in served):
+    if not all(key_type(name) == "EC" for name in served):
         return ""
     return f"peer does not take our certificate's curve: peer offers {listed(offer.groups)}; our key is {_or(keys)}"
 
@@ -103,7 +103,7 @@ def _fits(suite: str, version: str) -> bool:
     return ("_WITH_" not in suite) == (version == _TLS13)
 
 
-def _key_type(suite: str) -> str:
+def key_type(suite: str) -> str:
     """Name the certificate key that a suite of TLS 1.2 or older needs; empty: any or none."""
     exchange = suite.partition("_WITH_")[0]
     if exchange.endswith("_ECDSA"):

@@ -58,7 +58,6 @@ from gatepost.records.printable import LIMIT, printable
             maillog.sender_rejected(3248, "user", "envelope sender domain missing"),
             "ICID 3248 Address: <user> sender rejected, envelope sender domain missing",
         ),
-        (maillog.invalid_sender(5, "<<a>>"), "ICID 5 Invalid sender address: <<a>>"),
         (maillog.early_talker(5), "ICID 5 sent data before the greeting"),
         (maillog.icid_close(5), "ICID 5 close"),
         (maillog.icid_lost(5), "ICID 5 lost"),

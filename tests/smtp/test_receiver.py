@@ -129,10 +129,10 @@ def test_transaction_given_up_is_told_once(command: bytes) -> None:
 def test_reply_that_closes() -> None:
     engine = receiver(b"HELO c\r\nNOOP\r\n")
     engine.next_event()
-    engine.reply(reply.SERVICE_NOT_AVAILABLE)
-    assert engine.next_event() == events.Closed("421 Service not available, closing transaction channel")
-    assert engine.next_event() == events.Closed("421 Service not available, closing transaction channel")
-    assert engine.data_to_send().endswith(b"421 Service not available, closing transaction channel\r\n")
+    engine.reply(reply.service_not_available("mx"))
+    assert engine.next_event() == events.Closed("421 mx Service not available, closing transaction channel")
+    assert engine.next_event() == events.Closed("421 mx Service not available, closing transaction channel")
+    assert engine.data_to_send().endswith(b"421 mx Service not available, closing transaction channel\r\n")
 
 
 def test_refuse_at_any_time() -> None:
@@ -209,10 +209,10 @@ def test_octets_in_the_clear_behind_220_close() -> None:
 def test_starttls_that_fails_leaves_the_session() -> None:
     engine = receiver(b"STARTTLS\r\n", starttls=True)
     engine.next_event()
-    engine.reply(reply.TLS_NOT_AVAILABLE)
+    engine.reply(Reply(454, "TLS not available"))
     engine.receive_data(b"NOOP\r\n")
     assert engine.next_event() is None
-    assert engine.data_to_send().endswith(b"454 TLS not available due to a temporary reason\r\n250 2.0.0 ok\r\n")
+    assert engine.data_to_send().endswith(b"454 TLS not available\r\n250 2.0.0 ok\r\n")
 
 
 def test_everything_is_forgotten_behind_tls() -> None:

@@ -29,7 +29,7 @@ from gatepost.tls.certificates import (
     to_pem,
 )
 from gatepost.tls.identity import match
-from gatepost.tls.making import Subject, make_key, self_signed, signing_request
+from gatepost.tls.making import Subject, self_signed, signing_request
 from tests.support.tls import DAY, NOW, authority, pair
 
 KEY = ec.generate_private_key(ec.SECP384R1())
@@ -109,7 +109,7 @@ def test_what_cannot_be_made_is_told(subject, options, told):
 
 
 def test_a_signing_request_carries_the_names():
-    text = signing_request(Subject(names=("mx.example.com", "b.example"), organization="Org"), make_key())
+    text = signing_request(Subject(names=("mx.example.com", "b.example"), organization="Org"), pair().private_key)
     request = x509.load_pem_x509_csr(text.encode())
     assert request.is_signature_valid
     names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -160,7 +160,7 @@ def test_keys():
     with pytest.raises(GatepostError, match="or the passphrase is wrong"):
         load_key(encrypted, "wrong")
     with pytest.raises(GatepostError, match="needs no passphrase"):
-        load_key(make_key(), "secret")
+        load_key(pair().private_key, "secret")
     with pytest.raises(GatepostError, match="not a readable PEM key"):
         load_key("-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n")
 

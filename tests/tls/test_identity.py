@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from gatepost.tls.identity import explain, match, normal_name, presented
+from gatepost.tls.identity import match, normal_name, presented
 from gatepost.tls.outcome import PeerCertificate
 
 
@@ -80,30 +80,12 @@ def test_ten_thousand_names_are_fine():
     assert match(peer, ["mx.example.org"]) == "mx.example.org"
     assert match(peer, [f"no{n}.example.org" for n in range(100)]) == ""
     assert time.process_time() - began < 0.25
-    assert explain(peer, ["x.example"]).endswith("host5.example.com and 9994 more; none is x.example")
 
 
 def test_what_is_presented():
     assert presented(sans("a.example", common_name="b.example")) == ("a.example",)
     assert presented(sans(common_name="b.example")) == ("b.example",)
     assert presented(sans()) == ()
-
-
-@pytest.mark.parametrize(
-    ("peer", "references", "told"),
-    [
-        (None, ["mx.example.com"], "peer showed no certificate"),
-        (sans("mx.example.com"), ["mx.example.com"], "certificate name mx.example.com matches"),
-        (
-            sans("a.example", "b.example"),
-            ["mx.partner.example"],
-            "certificate is for a.example, b.example; none is mx.partner.example",
-        ),
-        (sans(), ["a.example", "b.example"], "certificate is for no name; none is one of a.example, b.example"),
-    ],
-)
-def test_explain(peer, references, told):
-    assert explain(peer, references) == told
 
 
 @pytest.mark.parametrize(

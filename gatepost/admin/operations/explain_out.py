@@ -1,6 +1,6 @@
 """`explain out`: how mail to a domain is delivered and why, from the functions that decide in production.
 
-Opens no connection and asks no DNS: which host it comes to is for `gatepost tls verify`.
+Opens no connection and asks no DNS: the settings are what it explains, not the host that the mail would come to.
 """
 
 from __future__ import annotations

@@ -30,11 +30,6 @@ class Operator:
         return self.state / "config.db"
 
     @property
-    def records_db(self) -> Path:
-        """File of the records."""
-        return self.state / "records.db"
-
-    @property
     def users_db(self) -> Path:
         """File of the administrators."""
         return self.state / "users.db"

@@ -5,22 +5,12 @@ from __future__ import annotations
 from gatepost.admin.operations.explanation import listed
 from gatepost.config.model import Config, TlsProfile, tls_profile
 from gatepost.errors import GatepostError
+from gatepost.snapshot import terms
 from gatepost.tls.certificates import key_text, load_chain
 from gatepost.tls.ciphers import allowance, openssl_name
-from gatepost.tls.context import Terms
+from gatepost.tls.mismatch import key_type
 
 _NEW = "TLS_AES_", "TLS_CHACHA20_"
-
-
-def terms(profile: TlsProfile) -> Terms:
-    """Return a profile in the words of the TLS layer."""
-    return Terms(
-        methods=tuple(profile.methods),
-        ciphers=profile.ciphers,
-        suites=tuple(profile.suites),
-        groups=tuple(profile.groups),
-        cipher_order=profile.cipher_order,
-    )
 
 
 def inbound(config: Config, name: str, certificates: list[str]) -> list[str]:
@@ -57,7 +47,7 @@ def _allowed(name: str, profile: TlsProfile, keys: set[str]) -> list[str]:
     """List versions, suites and groups; of the older suites only those that a certificate with one of `keys` can serve."""
     allowed = allowance(terms(profile))
     older = [suite for suite in allowed.suites if not suite.startswith(_NEW)]
-    served = [suite for suite in older if _needs(suite) in ("", *keys)] if keys else older
+    served = [suite for suite in older if key_type(suite) in ("", *keys)] if keys else older
     said = [f"TLS profile {name} allows {listed(allowed.versions)}."]
     if "TLSv1.3" in allowed.versions:
         said.append(f"TLS 1.3 suites in order: {listed([suite for suite in allowed.suites if suite.startswith(_NEW)])}.")
@@ -75,11 +65,3 @@ def _key(config: Config, certificate: str) -> str:
         return key_text(load_chain(entry.certificate)[0].public_key()) if entry else "missing"
     except GatepostError:
         return "unreadable"
-
-
-def _needs(suite: str) -> str:
-    """Name the kind of key that a suite of TLS 1.2 or older signs with; empty where any will do."""
-    exchange = suite.partition("_WITH_")[0]
-    if exchange.endswith("ECDSA"):
-        return "EC"
-    return "RSA" if exchange.endswith("RSA") else ""

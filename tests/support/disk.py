@@ -46,7 +46,8 @@ def injected(what: str, *pids: int) -> Iterator[None]:
 def mounted(place: Path, *how: str) -> Iterator[None]:
     """Mount something for everybody to see; `how`: what mount(8) is told before the place."""
     for directory in (place, *map(Path, how[-1:] if "--bind" in how else ())):
-        directory.mkdir(mode=0o700, exist_ok=True)
+        if not directory.exists():
+            directory.mkdir(mode=0o700)
     done = run("mount", *how, str(place))
     assert done.returncode == 0, done.stderr
     try:

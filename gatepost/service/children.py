@@ -54,7 +54,7 @@ class Child:
         """Last counts of the processes that died in this slot: a counter never goes backwards."""
         self.status: dict[str, Any] = {}
         self.reason = ""
-        """Why it cannot start; empty when it can, or nothing is known."""
+        """Why it does not serve: it could not start, or its shard fell sick; empty when it does, or nothing is known."""
         self.decided = asyncio.Event()
         """It has served once, or failed to."""
         self._state, self._count, self._parent, self._tasks = state, count, parent, tasks
@@ -136,6 +136,7 @@ class Child:
         served = time.monotonic() - self._ready_since if self._ready_since is not None else 0.0
         self._ready_since = None
         self._channel = None
+        self.reason = self.status.pop("sick", "") or self.reason  # it ended for that, and until the next serves it is why
         self.retired_metrics = metrics.merge([self.retired_metrics, metrics.retired(self.metrics)])
         self.metrics = {}
         self._parent.bury(self)

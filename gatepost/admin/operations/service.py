@@ -17,7 +17,7 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int = 0
     up: bool = True
     reason: str = ""
-    """Why it cannot start; empty when it can."""
+    """Why it does not serve; empty when it does."""
     lack: str = ""
     """Why it takes no new mail: what its disk has too little of."""
 

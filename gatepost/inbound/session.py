@@ -108,8 +108,8 @@ class Session:
         if self._conversation is not None:
             try:
                 self._conversation.break_off()
-            except WireError:
-                pass
+            except Exception:  # what broke it, memory that ran out for one, may break this as well
+                self._wire.abort()
 
     def _finish(self, ending: str) -> None:
         messages = 0

@@ -47,11 +47,12 @@ async def test_a_bug_before_the_banner_closes_without_a_word(tmp_path: Path) -> 
             assert (await client.send()).startswith("250")
 
 
+@pytest.mark.parametrize("fault", [TlsFailure("nothing can be written any more"), MemoryError()])
 async def test_a_bug_on_a_wire_that_is_broken_as_well_kills_no_worker(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     def fail(_: Wire, octets: bytes) -> None:
-        raise TlsFailure("nothing can be written any more")
+        raise fault
 
     async with Inbounds(tmp_path) as rig:
         async with rig.client() as client:

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from gatepost.service.control import Channel
 
 MANY = 100_000
-"""Windows remembered before the ones that are over are swept out."""
+"""Windows remembered before the ones that are over are swept out for the first time."""
 
 
 class Ledger:
@@ -21,6 +21,7 @@ class Ledger:
         self._taken: Counter[str] = Counter()
         self._held: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self._spent: dict[str, tuple[float, int]] = {}
+        self._sweep_at = MANY
 
     def take(self, holder: int, key: str, limit: int) -> bool:
         """Give `holder` one of at most `limit` places under `key`."""
@@ -49,8 +50,10 @@ class Ledger:
         if 0 <= limit < spent + amount:
             return False
         self._spent[key] = (end, spent + amount)
-        if len(self._spent) > MANY:
+        if len(self._spent) > self._sweep_at:
             self._spent = {key: entry for key, entry in self._spent.items() if entry[0] > now}
+            # as many again before the next sweep: where most windows still run, each spending would pay for one
+            self._sweep_at = max(MANY, 2 * len(self._spent))
         return True
 
     def taken(self, prefix: str = "") -> dict[str, int]:

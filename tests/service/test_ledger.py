@@ -1,5 +1,7 @@
 """The limits that all workers share."""
 
+import pytest
+
 from gatepost.service.ledger import Ledger
 
 
@@ -38,9 +40,23 @@ def test_a_rate_counts_within_its_window_and_a_refusal_costs_nothing() -> None:
     assert ledger.spend("r", 10, 10, 60, now=60.0)
 
 
-def test_windows_that_are_over_are_forgotten(monkeypatch: object) -> None:
+def test_windows_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatepost.service.ledger.MANY", 10)
     ledger = Ledger()
-    for host in range(100_001):
+    for host in range(22):
         ledger.spend(f"r/{host}", 1, 10, 1, now=0.0)
     ledger.spend("late", 1, 10, 1, now=5.0)
-    assert list(ledger._spent) == ["late"]
+    ledger.spend("later", 1, 10, 1, now=5.0)
+    assert list(ledger._spent) == ["late", "later"]
+
+
+def test_windows_that_run_are_not_looked_through_for_each_spending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatepost.service.ledger.MANY", 10)
+    ledger = Ledger()
+    books = [ledger._spent]
+    for host in range(1000):
+        ledger.spend(f"r/{host}", 1, 10, 3600, now=0.0)
+        if ledger._spent is not books[-1]:
+            books.append(ledger._spent)
+    assert len(ledger._spent) == 1000
+    assert len(books) < 10

@@ -88,8 +88,11 @@ class Users:
         """Return whether the password is right; an unknown name costs as much time as a wrong password."""
         with self._engine.connect() as connection:
             held = connection.execute(sql.select(_USERS.c.password).where(_USERS.c.name == name)).scalar()
+        if held is None:
+            self._hasher.hash(password)
+            return False
         try:
-            return self._hasher.verify(held or self._hasher.hash("nobody"), password) and held is not None
+            return self._hasher.verify(held, password)
         except (VerificationError, InvalidHashError):
             return False
 

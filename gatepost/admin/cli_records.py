@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from gatepost.admin.cli_base import Cli, Group
-from gatepost.admin.cli_tracks import connection_lines, connections_table, message_lines, messages_table
+from gatepost.admin.cli_tracks import connection_lines, connections_table, gaps_table, message_lines, messages_table
 from gatepost.admin.operations import records
 
 group = Group("track", "Message tracking and TLS records; `track MID` shows one message.", default="search")
@@ -70,3 +70,10 @@ def tls(
             cli.operator, direction=direction, domain=domain, peer=peer, failed=failed, days=days, limit=limit
         )
     cli.show(found, [connections_table(found)] if found else ["No connection on record matches."])
+
+
+@group.command("gaps")
+def gaps(cli: Cli, days: Days = 0) -> None:
+    """Show the times of which records are incomplete, and why."""
+    found = records.gaps(cli.operator, days=days)
+    cli.show(found, [gaps_table(found)] if found else ["No gap is known: the records are complete."])

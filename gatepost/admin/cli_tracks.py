@@ -8,7 +8,7 @@ from typing import Any
 from gatepost.admin.cli_base import table
 from gatepost.admin.cli_text import brief, moment, pairs, shown, size, wrapped
 from gatepost.records.message_record import MessageRecord, OutcomeRecord
-from gatepost.records.search import Tracked
+from gatepost.records.search import Gap, Tracked
 from gatepost.records.tls_record import TlsRecord
 from gatepost.tls.outcome import Offer, PeerCertificate, TlsOutcome
 
@@ -53,6 +53,15 @@ def connections_table(found: Iterable[TlsRecord]) -> Any:
     return table("Connection", "When", "Peer", "Required", "Came to", rows=rows)
 
 
+def gaps_table(found: Iterable[Gap]) -> Any:
+    """Write the times of which records are incomplete, one a row."""
+    rows = (
+        (moment(one.since), moment(one.until), one.worker if one.worker >= 0 else "master", one.lost or "?", one.reason)
+        for one in found
+    )
+    return table("Since", "Until", "Worker", "Lost", "Why", rows=rows, right=(2, 3))
+
+
 def connection_lines(one: TlsRecord) -> Iterator[str]:
     """Write one connection: which rule, what it required, what was negotiated and why."""
     yield f"{'Received by' if one.direction == 'in' else 'Delivered by'} {_name(one)}"
@@ -84,10 +93,11 @@ def _message_facts(one: MessageRecord) -> list[tuple[str, object]]:
 
 
 def _connection_facts(one: TlsRecord) -> list[tuple[str, object]]:
+    port, here = f" port {one.port}" if one.port else "", one.direction == "in"
     facts: list[tuple[str, object]] = [
         ("When", moment(one.time)),
-        ("Peer", f"{_peer(one.peer, one.peer_name)}{f' port {one.port}' if one.port else ''}"),
-        ("Listener", one.listener),
+        ("Peer", f"{_peer(one.peer, one.peer_name)}{'' if here else port}"),
+        ("Listener", f"{one.listener}{port if here else ''}"),
         ("Domain", one.domain),
         ("Rule", one.rule),
         ("Why", shown(one.reason)),

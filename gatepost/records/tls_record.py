@@ -25,6 +25,7 @@ class TlsRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     peer_name: str = ""
     """Verified reverse name of a client, or the name of the next hop."""
     port: int = 0
+    """The next hop's; of a client, the port of ours that it came to."""
     listener: str = ""
     domain: str = ""
     """Destination domain (out)."""

@@ -56,6 +56,7 @@ RECORDS = [
         time=NOW,
         peer="192.0.2.1",
         peer_name="mx.partner.example",
+        port=2525,
         listener="InboundMail",
         rule="PARTNERS: 192.0.2.0/24",
         reason="192.0.2.1 is in 192.0.2.0/24 of sender group PARTNERS, policy PARTNER_TLS",
@@ -109,6 +110,8 @@ def test_a_message_is_shown_with_its_outcomes_and_connections(recorded: Terminal
         "deferred",
         "delivered",
         "Received by ICID 5",
+        "Peer:        192.0.2.1 (mx.partner.example)\n",
+        "Listener:    InboundMail port 2525\n",
         "Required:    required (policy PARTNER_TLS of listener InboundMail)",
         "Cipher:      TLS_AES_256_GCM_SHA384 (256 bits)",
         "Group:       X25519MLKEM768",
@@ -179,3 +182,15 @@ def test_a_damaged_file_is_named(recorded: Terminal) -> None:
         (recorded.state / f"records.db{suffix}").unlink(missing_ok=True)
     (recorded.state / "records.db").write_bytes(b"not a database, but something else\n" * 200)
     assert "records.db cannot be read" in recorded("track", status=1).err
+
+
+def test_gaps_are_told(recorded: Terminal) -> None:
+    assert recorded("track", "gaps").out == "No gap is known: the records are complete.\n"
+    store = RecordStore(recorded.state / "records.db")
+    store.gap(-1, NOW, NOW + 60, 3, "database is locked")
+    store.gap(1, NOW, NOW + 90, 0, "killed")
+    store.close()
+    told = recorded("track", "gaps").out
+    assert [word in told for word in ("master", "3", "database is locked", "?", "killed")] == [True] * 5
+    assert [gap["worker"] for gap in recorded.json("track", "gaps")] == [1, -1]
+    assert "`gatepost track gaps`" in recorded("track", "99", status=1).err

@@ -8,7 +8,7 @@ from typing import Literal
 from gatepost.admin.operations.operator import Operator
 from gatepost.errors import GatepostError
 from gatepost.records.message_record import MessageRecord
-from gatepost.records.search import RecordSearch, Tracked
+from gatepost.records.search import Gap, RecordSearch, Tracked
 from gatepost.records.tls_record import TlsRecord
 
 DAY = 86_400
@@ -41,7 +41,10 @@ def message(operator: Operator, mid: int) -> Tracked:
     """Return everything on record about one message."""
     found = _records(operator).message(mid)
     if found is None:
-        raise GatepostError(f"MID {mid} is not on record; records are written some moments later, and kept for a time only")
+        raise GatepostError(
+            f"MID {mid} is not on record; records are written some moments later, and kept for a time only; "
+            "`gatepost track gaps` tells where some are missing"
+        )
     return found
 
 
@@ -67,6 +70,11 @@ def connection(operator: Operator, direction: Literal["in", "out"], number: int)
     if found is None:
         raise GatepostError(f"{'ICID' if direction == 'in' else 'DCID'} {number} is not on record")
     return found
+
+
+def gaps(operator: Operator, *, days: float = 0) -> list[Gap]:
+    """Return the times of which records are incomplete, newest first."""
+    return _records(operator).gaps(_since(days))
 
 
 def _records(operator: Operator) -> RecordSearch:

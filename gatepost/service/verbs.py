@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
+from gatepost.config.paths import did_you_mean
 from gatepost.errors import ControlError
 from gatepost.service.children import Child
 
@@ -51,7 +52,8 @@ class Verbs:
         known = set(self._listeners())
         names = set(arguments.get("names") or known)
         if unknown := names - known:
-            raise ControlError(f"there is no listener {', '.join(sorted(unknown))}")
+            which = sorted(unknown)
+            raise ControlError(f"there is no listener {', '.join(which)}: {did_you_mean(which[0], sorted(known))}")
         match verb:
             case "suspend_delivery" | "resume_delivery":
                 self.deliveries_suspended = verb == "suspend_delivery"

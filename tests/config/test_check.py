@@ -242,7 +242,7 @@ def test_a_good_certificate_has_no_problems() -> None:
 
 
 def test_an_outbound_certificate_is_in_use_too() -> None:
-    (problem,) = found(GOOD + "[default_destination]\ncertificate = 'mx'", mx=certificate("mx", -100, -1))
+    (problem,) = found(GOOD + "[default_destination]\ncertificate = 'mx'", mx=certificate("mx", -100, -1, server=False))
     assert problem.severity == "error"
     assert "default_destination.certificate" in problem.wrong
 
@@ -272,6 +272,10 @@ def test_unreadable_certificates() -> None:
     assert "is masked" in told[3].wrong
     (problem,) = found(USING, mx=certificate("mx", -10, 100, server=False))
     assert "is not made for servers" in problem.wrong
+    outbound = GOOD + '[default_destination]\ncertificate = "mx"\n'
+    assert found(outbound, mx=certificate("mx", -10, 100, server=False)) == []
+    (problem,) = found(outbound, mx=good)
+    assert "is not made for clients" in problem.wrong
     assert (
         found(USING, mx=Certificate(certificate=good.certificate.replace("\n", "\r\n"), private_key=good.private_key)) == []
     )

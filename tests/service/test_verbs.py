@@ -118,7 +118,7 @@ def test_suspensions_are_remembered_for_workers_that_start_later() -> None:
     serve(one, "resume_listener", names=[])
     serve(one, "resume_delivery")
     assert one.suspension() == {"listeners": [], "deliveries": False}
-    with pytest.raises(ControlError, match="there is no listener Nope"):
+    with pytest.raises(ControlError, match="there is no listener Nope: there is In, Out"):
         serve(one, "suspend_listener", names=["Nope"])
 
 

@@ -37,7 +37,7 @@ def check_certificates(config: Config, report: Report, now: datetime) -> None:
             continue
         _check_dates(name, chain, report, now, used.get(name))
         _check_order(name, chain, report)
-        _check_purpose(name, chain, report, used.get(name, ""))
+        _check_purpose(name, chain, report, config)
         if key is not None:
             _check_match(name, chain, key, report)
 
@@ -93,10 +93,16 @@ def _check_order(name: str, chain: tuple[x509.Certificate, ...], report: Report)
             return
 
 
-def _check_purpose(name: str, chain: tuple[x509.Certificate, ...], report: Report, used_by: str) -> None:
-    if used_by.startswith("listeners.") and not describe(chain[0]).server_auth:
-        wrong = f"is not made for servers (extended key usage), but is used by {used_by}"
+def _check_purpose(name: str, chain: tuple[x509.Certificate, ...], report: Report, config: Config) -> None:
+    """Public authorities issue for servers alone these days: partners that verify clients refuse such a certificate."""
+    own = describe(chain[0])
+    serves = [listener for listener, it in config.listeners.items() if name in it.certificates]
+    if serves and not own.server_auth:
+        wrong = f"is not made for servers (extended key usage), but is used by listeners.{serves[0]}.certificates"
         report.warning(("certificates", name, "certificate"), _subject(chain[0]), wrong, "have it issued for server use")
+    if config.default_destination.certificate == name and not own.client_auth:
+        wrong = "is not made for clients (extended key usage), but is used by default_destination.certificate"
+        report.warning(("certificates", name, "certificate"), _subject(chain[0]), wrong, "have it issued for client use")
 
 
 def _check_match(name: str, chain: tuple[x509.Certificate, ...], key: PrivateKeyTypes, report: Report) -> None:

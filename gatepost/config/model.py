@@ -34,7 +34,7 @@ class Gateway(_Document, frozen=True, kw_only=True):
     hostname: str = "localhost.localdomain"
     """Name in the banner, in EHLO, in Received and Message-ID fields."""
     postmaster: str = ""
-    """Mailbox for notices; empty: postmaster@hostname."""
+    """Mailbox that mail for a bare `postmaster` goes to (RFC 5321 4.5.1); empty: postmaster@hostname."""
     dns_servers: list[str] = []
     """`address` or `address:port` of validating resolvers; empty: those of /etc/resolv.conf."""
     records_retention_days: int = 30
@@ -209,7 +209,7 @@ class RecipientRate(_Document, frozen=True, kw_only=True):
 
 
 class DestinationControl(_Document, frozen=True, kw_only=True):
-    """How mail to one destination domain is delivered; None means: as in `default_destination`."""
+    """How mail to one destination domain is delivered; what is left out is as in `default_destination`."""
 
     tls: OutboundTls | None = None
     """no: never tried; preferred: used where the next hop takes STARTTLS; required: no mail without it. With -verify the

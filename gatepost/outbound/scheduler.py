@@ -287,13 +287,13 @@ class Scheduler:
         for queue in self._queues.values():
             queue.dismiss()
 
-    async def bounce(self, mid: int) -> int:
-        """Bounce what is not final of a message; return for how many recipients."""
-        return await self._verbs.end(mid, "bounce", self._queues.values())
+    async def bounce(self, mid: int, destination: str = "") -> int:
+        """Bounce what is not final of a message, all or what goes to one destination; return for how many recipients."""
+        return await self._verbs.end(mid, "bounce", self._queues.values(), destination)
 
-    async def delete(self, mid: int) -> int:
-        """Delete what is not final of a message; return how many recipients."""
-        return await self._verbs.end(mid, "delete", self._queues.values())
+    async def delete(self, mid: int, destination: str = "") -> int:
+        """Delete what is not final of a message, all or what goes to one destination; return how many recipients."""
+        return await self._verbs.end(mid, "delete", self._queues.values(), destination)
 
     async def adopt(self, directory: Path, shard: int) -> int:
         """Move the messages of a shard that no worker owns into ours; return how many."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from gatepost.outbound.intake import Intake
 from gatepost.outbound.outcome import Deleted, Outcome
-from gatepost.outbound.parcel import Parcel, Verdict
+from gatepost.outbound.parcel import Parcel, Verdict, domain_of
 from gatepost.outbound.queue import DestinationQueue
 from gatepost.outbound.ruling import BY_OPERATOR
 from gatepost.outbound.settlement import Settlement
@@ -28,16 +28,23 @@ class Verbs:
         self._settlement = settlement
         self._intake = intake
 
-    async def end(self, mid: int, verdict: Verdict, queues: Iterable[DestinationQueue]) -> int:
-        """Bounce or delete what is not final of a message; return for how many recipients that was decided."""
+    async def end(self, mid: int, verdict: Verdict, queues: Iterable[DestinationQueue], destination: str = "") -> int:
+        """Bounce or delete what is not final of a message, or of that what goes to one destination; return how many.
+
+        Where only a part of the message is meant, a delivery under way keeps what it has in hand, come of it what may.
+        """
         entry = await self._entry(mid)
         if entry is None:
             return 0
         # No await from here to the claim: whoever takes the message in hand next finds it claimed.
         parcel = self._intake.take_up(entry.envelope, entry.states)
-        waiting = parcel.open - self._under_delivery(parcel, queues)
-        decided = len(parcel.open)
-        parcel.verdict = verdict
+        recipients = entry.envelope.recipients
+        meant = {rid for rid in parcel.open if not destination or domain_of(recipients[rid]) == destination}
+        waiting = meant - self._under_delivery(parcel, queues, destination)
+        decided = len(waiting)
+        if meant == parcel.open:
+            decided = len(meant)
+            parcel.verdict = verdict
         parcel.claimed |= waiting
         if waiting:
             outcome: Outcome = Deleted() if verdict == "delete" else BY_OPERATOR
@@ -56,12 +63,12 @@ class Verbs:
                 if entry is None or not self._settlement.fence.is_newer(mid, mark):
                     return entry
 
-    def _under_delivery(self, parcel: Parcel, queues: Iterable[DestinationQueue]) -> set[int]:
+    def _under_delivery(self, parcel: Parcel, queues: Iterable[DestinationQueue], destination: str) -> set[int]:
         """Return the recipients that a delivery has in its hands, and take those away from the queues that only wait."""
         waiting: set[int] = set()
         for queue in queues:
             for job in queue.jobs:
-                if job.parcel is parcel:
+                if job.parcel is parcel and destination in ("", job.destination):
                     job.void = True
                     waiting.update(job.rids)
         return parcel.claimed - waiting

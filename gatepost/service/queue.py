@@ -49,26 +49,13 @@ class QueueVerbs:
                 return self._scheduler.resume()
         raise ControlError(f"unknown verb {verb!r}")
 
-    async def _end(self, verb: Callable[[int], Awaitable[int]], mid: int, destination: str) -> int:
+    async def _end(self, verb: Callable[[int, str], Awaitable[int]], mid: int, destination: str) -> int:
         """Bounce or delete one message, or all that wait for a destination; return for how many recipients."""
         if mid:
-            return await verb(mid)
+            return await verb(mid, "")
         mids = {mid async for mid, domains in self._untried() if destination in domains}
         mids.update(await self._spool.waiting_for(destination))
-        count, left = 0, list[int]()
-        for each in sorted(mids):
-            entry = await self._spool.entry(each)
-            if entry is None or _open_domains(entry) == {destination}:
-                count += await verb(each)
-            else:
-                left.append(each)
-        if left:
-            which = ", ".join(map(str, left[:5])) + (", ..." if len(left) > 5 else "")
-            raise ControlError(
-                f"it was done for {count} recipients; {len(left)} messages wait for other destinations too and were left as "
-                f"they are: name them by their MID ({which})"
-            )
-        return count
+        return sum([await verb(each, destination) for each in sorted(mids)])
 
     async def _untried(self) -> AsyncIterator[tuple[int, list[str]]]:
         """Yield the messages with recipients never tried, in MID order, and where those go."""
@@ -96,12 +83,6 @@ class QueueVerbs:
     async def _show(self, mid: int) -> dict[str, Any] | None:
         entry = await self._spool.entry(mid)
         return _shown(entry) if entry is not None else None
-
-
-def _open_domains(entry: QueueEntry) -> set[str]:
-    """Return where the recipients go that need something yet."""
-    final = {state.rid for state in entry.states if state.status.is_final}
-    return {domain_of(address) for rid, address in enumerate(entry.envelope.recipients) if rid not in final}
 
 
 def _shown(entry: QueueEntry) -> dict[str, Any]:

@@ -60,7 +60,6 @@ class DotReader:
             piece, self._skip = piece[2:], 0
         return self._inspector.take(piece) if piece else b""
 
-
     def _is_whole(self, octets: bytes) -> bool:
         """Whether these are the first and the last at once, and no line begins with a dot: nothing to hold or take out."""
         if not octets.endswith(_END) or octets[0] == _DOT or len(self._held) != 2:

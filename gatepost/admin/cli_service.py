@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gatepost.admin.cli_base import Cli, Group, table
-from gatepost.admin.cli_text import count, moment, pairs, shown, span
+from gatepost.admin.cli_text import count, moment, pairs, shown, span, wrapped
 from gatepost.admin.operations import service
 
 group = Group("service", "The service as a whole.")
@@ -49,6 +49,9 @@ def _status_lines(now: service.Status) -> Iterator[Any]:
             ("Delivery", "suspended" if now.deliveries_suspended else "running"),
         ]
     )
+    for alarm in now.alarms:
+        yield ""
+        yield wrapped(f"Alarm: {alarm}", "")
     yield ""
     rows = [
         (one.name, f"{one.address} port {one.port}", one.tls, "suspended" if one.suspended else "open")

@@ -301,6 +301,11 @@ def running_as_root() -> str:
     return "Gatepost runs as root; `--user NAME` gives that up once the ports are bound"
 
 
+def certificate_alarm(problem: str) -> str:
+    """A certificate of ours that is in use has expired or soon will; said at the start and once a day."""
+    return f"Certificate alarm: {printable(problem)}"
+
+
 def nothing_committed() -> str:
     """The first start of all."""
     return "Nothing is committed yet, so no listener is open: `gatepost config import FILE`, then `gatepost config commit`"

@@ -10,10 +10,12 @@ import asyncio
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from gatepost import __version__
+from gatepost.config.checks import certificates
 from gatepost.errors import ControlError, GatepostError
 from gatepost.records import exposition, maillog
 from gatepost.records.backlog import note
@@ -31,6 +33,8 @@ GRACE = 35.0
 """Seconds for workers to end by themselves; a little more than they give their sessions."""
 WATCH = 1.0
 """Seconds between two looks at the workers."""
+REMINDER = 86_400.0
+"""Seconds between two alarms about one certificate."""
 STALLED = 5.0
 """Seconds by which a look comes late when it was we who stood still, stopped or starved: then nobody else is to blame."""
 
@@ -67,7 +71,7 @@ class Master:
             control.unlink(missing_ok=True)  # left by a master that was killed; we hold the lock
             server = await loop.create_unix_server(lambda: Channel(self._operator, tasks), str(control))
             control.chmod(0o600)
-            others = [tasks.create_task(work()) for work in (self._watch, self._announce, self._catch_up)]
+            others = [tasks.create_task(work()) for work in (self._watch, self._announce, self._catch_up, self._remind)]
             await self._serve_metrics()
             await self._stopping.wait()
             self.tell(maillog.gateway_stops())
@@ -148,6 +152,13 @@ class Master:
             await child.decided.wait()
         up = sum(child.up for child in self._children)
         self.tell(maillog.gateway_serves(__version__, up, self._count, self._configuration.places()))
+
+    async def _remind(self) -> None:
+        """Say at the start and once a day which of our certificates want renewing."""
+        while True:
+            for problem in certificates.alarms(self._configuration.config, datetime.now(UTC)):
+                self.warn(maillog.certificate_alarm(problem))
+            await asyncio.sleep(REMINDER)
 
     async def _stop_workers(self, keepers: list[asyncio.Task[None]]) -> None:
         for child in self._children:

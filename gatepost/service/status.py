@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from gatepost import __version__
+from gatepost.config.checks import certificates
 from gatepost.records import metrics
 from gatepost.service.children import Child
 from gatepost.service.configuration import Configuration
@@ -39,6 +41,7 @@ def status(children: Sequence[Child], configuration: Configuration, verbs: Verbs
         "queue": {kind: sum(worker.get(kind, 0) for worker in workers) for kind in ("messages", "recipients")},
         "counters": flat(counters(children)),
         "deliveries_suspended": verbs.deliveries_suspended,
+        "alarms": certificates.alarms(configuration.config, datetime.now(UTC)),
     }
 
 

@@ -102,6 +102,13 @@ def test_status_is_one_page(gatepost: Terminal) -> None:
     with fake_service(gatepost.state, status=STATUS):
         told = gatepost("status").out
         assert gatepost.json("status")["workers"][0]["up"] is True
+        aged = STATUS | {
+            "alarms": ["certificates.mx.certificate: expired on 2026-05-31 and is used by listeners.A.certificates"]
+        }
+    with fake_service(gatepost.state, status=aged):
+        assert "Alarm: certificates.mx.certificate: expired" in (alarmed := gatepost("status").out)
+    assert "Alarm" not in told
+    assert max(map(len, alarmed.splitlines())) <= 80
     assert "Configuration: revision 3" in told
     assert "suspended" in told
     assert max(map(len, told.splitlines())) <= 80

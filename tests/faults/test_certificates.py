@@ -11,6 +11,7 @@ import datetime
 import ipaddress
 import ssl
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -21,13 +22,21 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gatepost.config.checks.certificates import alarms
+from gatepost.config.exchange import examine
 from gatepost.config.model import Config, DefaultDestination, Gateway
-from gatepost.tls.certificates import KeyPair, key_to_pem, to_pem
+from gatepost.config.problems import ConfigErrors, errors
+from gatepost.snapshot import Snapshot
+from gatepost.tls.certificates import KeyPair, key_matches, key_to_pem, load_chain, load_key, to_pem
+from tests.support.client import Client
 from tests.support.dns_server import DnsServer
+from tests.support.gateway import gateway
 from tests.support.outbound import Outbound, routed
 from tests.support.peer import Peer
-from tests.support.process import run
+from tests.support.process import free_port, run, wait_for
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 SETTINGS = ("no", "preferred", "required", "preferred-verify", "required-verify", "required-verify-hosted")
@@ -72,8 +81,8 @@ def leaf(
     addresses: tuple[str, ...] = (),
     by: Authority | None = None,
     self_signed: bool = False,
-    first: int = -1,
-    last: int = 30,
+    first: float = -1,
+    last: float = 30,
     key: Key | None = None,
     usage: tuple[x509.ObjectIdentifier, ...] = SERVER,
     chain: tuple[Authority, ...] = (),
@@ -246,3 +255,120 @@ async def test_the_matrix(tmp_path: Path, setting: str) -> None:
                 [line] = out.lines(f"Delayed: DCID {record.connection} MID {mids[kind]} to RID 0 - 4.7.5 ")
                 assert said in line
         assert went == {kind: expected(kind, setting) for kind in KINDS}
+
+
+# --- our own ---------------------------------------------------------------------------------------------------------
+
+LISTENING = """
+[gateway]
+hostname = "mx1.example.com"
+
+[certificates.mx]
+certificate = '''
+{0.certificate}'''
+private_key = '''
+{0.private_key}'''
+
+[listeners.InboundMail]
+address = "127.0.0.1"
+port = {1}
+certificates = ["mx"]
+
+[listeners.InboundMail.default_policy]
+tls = "preferred"
+
+[[listeners.InboundMail.recipients]]
+match = "example.com"
+"""
+LIFE = 5.0
+"""Seconds for which a certificate holds that is to run out in a test."""
+
+
+def accepted(pair: KeyPair, port: int = 2525) -> Config:
+    """Return the configuration with this certificate; ConfigErrors where it may not be committed."""
+    return examine(LISTENING.format(pair, port).encode(), Config()).accepted()
+
+
+def shown(port: int) -> bytes:
+    """Return the certificate that a client is shown."""
+    with Client(port) as client:
+        client.ehlo()
+        octets = client.start_tls().getpeercert(binary_form=True)
+        assert octets is not None
+        assert client.ehlo().startswith("250")
+        return octets
+
+
+def der(pair: KeyPair) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(pair.certificate)
+
+
+@pytest.mark.system
+def test_an_expired_certificate_of_ours_is_served_with_an_alarm_until_it_is_renewed(tmp_path: Path) -> None:
+    ended = time.time() + LIFE
+    old = leaf("mx1.example.com", last=(ended - NOW.timestamp()) / 86400)
+    new, port = leaf("mx1.example.com", last=60), free_port()
+    with gateway(tmp_path, start=False) as one:
+        one.commit(accepted(old, port))
+        wait_for(lambda: time.time() > ended + 1, "it has expired")
+        with pytest.raises(ConfigErrors, match="expired on"):
+            accepted(old, port)  # nobody could commit it now, but it is in force
+        one.start()
+        line = one.wait_log("Certificate alarm: certificates.mx.certificate")
+        assert " Warning: " in line
+        assert "expired on" in line
+        assert "is used by listeners.InboundMail.certificates" in line
+        [alarm] = one.ask("status")["alarms"]
+        assert alarm in line
+        told = " ".join(one.cli("status").stdout.split())
+        assert "Alarm: certificates.mx.certificate" in told
+        assert shown(port) == der(old)
+
+        with pytest.raises(ConfigErrors, match="does not match the certificate"):
+            one.commit(accepted(KeyPair(new.certificate, old.private_key), port))
+        assert shown(port) == der(old)
+        one.commit(accepted(new, port))
+        assert shown(port) == der(new)
+        assert one.ask("status")["alarms"] == []
+
+
+@pytest.mark.parametrize(
+    ("last", "used", "said"), [(-1, True, "expired on"), (5, True, "expires on"), (60, True, ""), (-1, False, "")]
+)
+def test_an_alarm_is_for_what_is_in_use(last: float, used: bool, said: str) -> None:
+    document = LISTENING.format(leaf("mx1.example.com", first=-30, last=last), 2525)
+    config = examine((document if used else document.replace('certificates = ["mx"]\n', "")).encode(), Config()).config
+    told = alarms(config, NOW)
+    assert len(told) == bool(said)
+    assert all(said in one for one in told)
+
+
+PAIRS = [
+    leaf("mx1.example.com"),
+    leaf("mx1.example.com"),
+    leaf("mx1.example.com", key=rsa.generate_private_key(65537, 2048)),
+    leaf("mx1.example.com", key=rsa.generate_private_key(65537, 2048)),
+    leaf("mx1.example.com", by=MIDDLE, chain=(MIDDLE,)),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(PAIRS), st.sampled_from(PAIRS), st.integers(0, 2000), st.sampled_from(["", "A", "\n", "-", "~"]))
+def test_no_document_is_taken_whose_key_is_not_that_of_its_certificate(
+    one: KeyPair, other: KeyPair, at: int, put: str
+) -> None:
+    """Neither another key nor a damaged one; where damage is taken, it changed nothing that the key says."""
+    key = other.private_key
+    if put:
+        at %= len(key)
+        key = key[:at] + put + key[at + 1 :]
+    examined = examine(LISTENING.format(KeyPair(one.certificate, key), 2525).encode(), Config())
+    if found := errors(examined.problems):
+        assert one is not other or put, found
+        assert not any(key[40:80] in str(problem) for problem in found), "no key is ever told"
+        return
+    config = examined.accepted()
+    assert one is other
+    held = config.certificates["mx"]
+    assert key_matches(load_chain(held.certificate)[0], load_key(held.private_key))
+    Snapshot.build(config, 1)

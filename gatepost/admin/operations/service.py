@@ -52,6 +52,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueSize
     counters: dict[str, float] = {}
     deliveries_suspended: bool = False
+    alarms: list[str] = []
+    """What an operator should look at although mail goes on: certificates of ours that have expired or soon will."""
 
 
 def status(operator: Operator) -> Status:

@@ -42,6 +42,19 @@ def check_certificates(config: Config, report: Report, now: datetime) -> None:
             _check_match(name, chain, key, report)
 
 
+def alarms(config: Config, now: datetime) -> list[str]:
+    """Return what the dates of certificates in use give cause to say, a sentence for each.
+
+    A document that was good when it was committed stays in force, and a certificate in it is shown whatever the calendar
+    says: most senders do not look at it, and none could be served better without.
+    """
+    report = Report()
+    for name, used_by in certificates_in_use(config).items():
+        if name in config.certificates and (chain := _read_chain(name, config.certificates[name], report)):
+            _check_dates(name, chain, report, now, used_by)
+    return [str(problem) for problem in report.problems]
+
+
 def _read_chain(name: str, certificate: Certificate, report: Report) -> tuple[x509.Certificate, ...]:
     try:
         return load_chain(certificate.certificate)

@@ -12,6 +12,7 @@ from gatepost.service import demo
 from gatepost.service.configuration import Configuration
 from gatepost.service.master import Master
 from gatepost.service.process import drop_privileges, own_state, raise_file_limit, refuse_orphans
+from gatepost.service.versions import refuse_newer
 
 
 def serve(state: Path, *, workers: int = 0, user: str = "", demo_mode: bool = False) -> None:
@@ -19,6 +20,7 @@ def serve(state: Path, *, workers: int = 0, user: str = "", demo_mode: bool = Fa
     state = state.resolve()
     own_state(state)
     refuse_orphans(state / "spool")
+    refuse_newer(state)
     raise_file_limit()
     if demo_mode:
         demo.prepare(state)

@@ -109,6 +109,7 @@ def test_a_disk_without_file_entries_is_452_and_mail_still_leaves(tmp_path: Path
             assert set(sink.delivered.values()) == {1}
 
 
+@pytest.mark.long
 def test_a_file_that_may_grow_no_more_is_452_and_mail_still_leaves(tmp_path: Path) -> None:
     port, inside = free_port(), free_port()
     with gateway(tmp_path, relay(port, inside), start=False) as one:
@@ -123,6 +124,7 @@ def test_a_file_that_may_grow_no_more_is_452_and_mail_still_leaves(tmp_path: Pat
             assert set(sink.delivered.values()) == {1}, "no delivery is repeated for want of room to note it"
 
 
+@pytest.mark.long
 @needs_root
 def test_a_full_disk_under_all_but_the_spool_stops_no_mail(tmp_path: Path) -> None:
     """Log, records, numbers and configuration lie on one disk, the spool on another: only they are concerned."""
@@ -219,6 +221,7 @@ def put(port: int, number: int, content: bytes) -> int:
         return int(found[1])
 
 
+@pytest.mark.long
 def test_body_files_that_are_not_what_they_were_are_held_and_the_others_flow(tmp_path: Path) -> None:
     port, inside = free_port(), free_port()
     with gateway(tmp_path, relay(port, inside)) as one:

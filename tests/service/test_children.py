@@ -157,3 +157,15 @@ def test_ends_are_named() -> None:
     assert children._ending(-signal.SIGSEGV) == "by signal SIGSEGV"
     assert children._ending(-40) == "by signal 40"
     assert children._ending(3) == "with status 3"
+
+
+async def test_a_worker_that_ended_with_a_sick_shard_says_so_until_another_serves(tmp_path: Path) -> None:
+    child = Child(tmp_path, 0, 1, Master(), asyncio.TaskGroup())
+    child.status = {"sick": "shard-0.db cannot be written", "messages": 7}
+    child._bury()
+    assert child.reason == "shard-0.db cannot be written"
+    child._bury()
+    assert child.reason == "shard-0.db cannot be written", "another died before it served"
+    assert child.status == {"messages": 7}
+    child.ready()
+    assert child.reason == ""

@@ -29,7 +29,7 @@ from gatepost.config.model import (
 from gatepost.config.paths import Part
 from gatepost.config.problems import ConfigErrors, Report
 from gatepost.errors import GatepostError
-from gatepost.policy.access import HostAccessTable
+from gatepost.policy.access import HostAccessTable, PackedTable
 from gatepost.policy.addresses import AddressMatcher
 from gatepost.policy.destination import Destination, DestinationTable, RouteTable
 from gatepost.policy.recipients import RecipientTable
@@ -41,6 +41,8 @@ from gatepost.tls.context import Terms, Trust
 from gatepost.tls.sides import ClientContext, ServerContext
 
 Named = TypeVar("Named")
+Packed = Mapping[str, PackedTable]
+"""Host Access Tables by listener."""
 DEFAULT_BOUNCE_PROFILE = "Default"
 
 
@@ -125,7 +127,16 @@ class Snapshot:
     @classmethod
     def build(cls, config: Config, revision: int) -> Snapshot:
         """Make a document ready to run; raises ConfigErrors with everything that cannot be built."""
-        return _Builder(config).snapshot(revision)
+        return _Builder(config, {}).snapshot(revision)
+
+    def pack(self) -> Packed:
+        """Return what took long to build, for `unpack` in other processes."""
+        return {name: listener.hat.pack() for name, listener in self.listeners.items()}
+
+    @classmethod
+    def unpack(cls, config: Config, revision: int, packed: Packed) -> Snapshot:
+        """Make the rest of a document ready to run: what is left of it without the members of its tables (`slim`)."""
+        return _Builder(config, packed).snapshot(revision)
 
     def client_context(self, destination: Destination) -> ClientContext:
         """Return how deliveries to a destination of this snapshot speak TLS."""
@@ -134,6 +145,17 @@ class Snapshot:
     def bounce_profile(self, name: str) -> BounceProfile:
         """Return a bounce profile; `Default` for one that a message in the spool still names and the document lost."""
         return self._bounce_profiles.get(name) or self._bounce_profiles[DEFAULT_BOUNCE_PROFILE]
+
+
+def slim(config: Config) -> Config:
+    """Return a document without the members of its sender groups, which `Snapshot.pack` has."""
+    listeners = {
+        name: msgspec.structs.replace(
+            listener, sender_groups=[msgspec.structs.replace(row, senders=[]) for row in listener.sender_groups]
+        )
+        for name, listener in config.listeners.items()
+    }
+    return msgspec.structs.replace(config, listeners=listeners)
 
 
 def terms(profile: TlsProfile) -> Terms:
@@ -150,8 +172,8 @@ def terms(profile: TlsProfile) -> Terms:
 class _Builder:
     """Builds every part of a document, and notes for each what is in its way."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, packed: Packed) -> None:
+        self._config, self._packed = config, packed
         self._report = Report()
         self._gateway = GatewayValues.build(Gateway())
         self._trust = Trust(extra=config.gateway.certificate_authorities)
@@ -196,7 +218,8 @@ class _Builder:
 
     def _listener(self, name: str, listener: Listener) -> ListenerSnapshot:
         self._bounce_profile(listener.bounce_profile)
-        hat = HostAccessTable.build(listener)
+        packed = self._packed.get(name)
+        hat = HostAccessTable.unpack(listener, packed) if packed else HostAccessTable.build(listener)
         recipients = RecipientTable.build(listener, self._config.gateway)
         limits: dict[str, Limits] = {}
         mandatory: dict[str, AddressMatcher] = {}

@@ -76,6 +76,31 @@ class Cli:
         finally:
             timer.cancel()
 
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[str, int, int], None]]:
+        """Show on a terminal how far something has come when it takes longer than two seconds.
+
+        Yields what is to be told of each step: its name, how many are done, and how many there are.
+        """
+        if not sys.stderr.isatty():
+            yield lambda doing, done, of: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+        bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        task = bar.add_task(what, total=None)
+        timer = threading.Timer(PATIENCE, bar.start)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield lambda doing, done, of: bar.update(task, description=f"{what}: {doing}", completed=done, total=of)
+        finally:
+            timer.cancel()
+            timer.join()
+            bar.stop()
+
 
 def table(*headers: str, rows: Iterable[Iterable[object]], right: tuple[int, ...] = ()) -> RenderableType:
     """Build a table that wraps rather than cuts; the columns in `right` hold numbers."""

@@ -107,8 +107,8 @@ def diff(cli: Cli, text: Annotated[bool, typer.Option("--text", help="Line by li
 @group.command("commit")
 def commit(cli: Cli, message: Comment = "") -> None:
     """Make the draft the next revision, and have the gateway take it."""
-    with cli.waiting("Committing"):
-        done = configuration.commit(cli.operator, message)
+    with cli.progress("Committing") as told:
+        done = configuration.commit(cli.operator, message, told)
     cli.show(done, _committed(done))
 
 
@@ -138,8 +138,8 @@ def rollback(
     force: Annotated[bool, typer.Option("--force", help="Give up changes that are not committed.")] = False,
 ) -> None:
     """Commit an older revision's document once more."""
-    with cli.waiting("Committing"):
-        done = configuration.rollback(cli.operator, number, message, force=force)
+    with cli.progress("Committing") as told:
+        done = configuration.rollback(cli.operator, number, message, told, force=force)
     cli.show(done, _committed(done))
 
 

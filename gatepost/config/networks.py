@@ -1,7 +1,7 @@
 """IP addresses, partial addresses, ranges and networks in the forms of AsyncOS, each reduced to a range of whole numbers.
 
 No form of address is looked up or compared here: `policy.access` compiles the ranges. Plain IPv4 is read without
-`ipaddress`, which takes ten times as long: a table may hold a hundred thousand members.
+`ipaddress`, which takes ten times as long: a table may hold a million members.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Network(msgspec.Struct, frozen=True, gc=False):
         return f"{first}-{last}"
 
 
+_OCTETS = {str(octet): octet for octet in range(256)}
+"""Every octet as it may be written."""
 _IPV4 = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,3})(?:-(\d{1,3}))?(\.)?(?:/(\d{1,2}))?", re.ASCII)
 _MORE_THAN_ONE = re.compile(r"[/-]|\.$")  # network, range, partial address
 _FORMS = "write 10.1.2.3, 10.1.2., 10.1.2.3-9, 10.1.2-3. or 10.1.2.0/24"
@@ -39,7 +41,22 @@ _FORMS = "write 10.1.2.3, 10.1.2., 10.1.2.3-9, 10.1.2-3. or 10.1.2.0/24"
 
 def parse_network(text: str) -> Network:
     """Read an address in any form that a sender group takes; raises ValueError with one sentence."""
-    return _ipv6(text) if ":" in text else _ipv4(text)
+    address, slash, prefix = text.partition("/")
+    value = _plain_address(address)
+    if value is None:
+        return _ipv6(text) if ":" in text else _ipv4(text)
+    if not slash:
+        return Network(value, value)
+    return _cidr(value, _OCTETS[prefix], 32, text) if prefix in _OCTETS else _ipv4(text)
+
+
+def _plain_address(text: str) -> int | None:
+    """Return the value of a plain IPv4 address; None for every other text, right or wrong."""
+    try:
+        first, second, third, fourth = text.split(".")
+        return _OCTETS[first] << 24 | _OCTETS[second] << 16 | _OCTETS[third] << 8 | _OCTETS[fourth]
+    except (ValueError, KeyError):
+        return None
 
 
 def parse_address(text: str) -> Network:
@@ -56,9 +73,6 @@ def _ipv4(text: str) -> Network:
     dotted, end, dot, prefix = match.groups()
     octets = _octets(dotted.split("."), text)
     given = len(octets)
-    if given == 4 and not (end or dot or prefix):
-        value = octets[0] << 24 | octets[1] << 16 | octets[2] << 8 | octets[3]
-        return Network(value, value)
     if (dot and (given == 4 or prefix)) or (end and prefix):
         raise ValueError(f"{text!r} is not an IPv4 address, range or network: {_FORMS}")
     shift = 8 * (4 - given)

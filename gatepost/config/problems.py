@@ -5,6 +5,7 @@ Problems are collected, never raised one by one; private keys are never shown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -17,6 +18,7 @@ from gatepost.errors import GatepostError
 MASK = "*****"
 SECRETS = frozenset({"private_key"})
 _MAX_SHOWN = 60
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,4 +109,6 @@ def shown(path: Sequence[Part], value: object) -> str:
 
 def literal(value: object, *, multiline: bool = False) -> str:
     """Write a plain value as TOML, in one line unless `multiline`."""
+    if isinstance(value, str) and _PLAIN.fullmatch(value):  # nearly all texts, and a table may hold a million
+        return f'"{value}"'
     return tomli_w.dumps({"v": value}, multiline_strings=multiline)[len("v = ") : -1]

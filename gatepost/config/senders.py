@@ -17,26 +17,26 @@ from gatepost.config.networks import Network, parse_network
 HostCondition = Literal["nx.domain", "serv.fail", "not.double.verified"]
 
 
-class HostName(msgspec.Struct, frozen=True):
+class HostName(msgspec.Struct, frozen=True, gc=False):
     """The host whose verified name is exactly this one, lower case."""
 
     name: str
 
 
-class HostsBelow(msgspec.Struct, frozen=True):
+class HostsBelow(msgspec.Struct, frozen=True, gc=False):
     """Every host with a verified name below `domain`, but not `domain` itself."""
 
     domain: str
     """Lower case, without the dot in front."""
 
 
-class DnsList(msgspec.Struct, frozen=True):
+class DnsList(msgspec.Struct, frozen=True, gc=False):
     """Every host that the DNS list of this zone lists."""
 
     zone: str
 
 
-class HostStatus(msgspec.Struct, frozen=True):
+class HostStatus(msgspec.Struct, frozen=True, gc=False):
     """Every host whose double lookup ended so."""
 
     status: HostCondition

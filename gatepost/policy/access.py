@@ -12,10 +12,12 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from gatepost.config.entries import parse_sender
 from gatepost.config.model import UNLIMITED, Listener
 from gatepost.policy.addresses import AddressMatcher
-from gatepost.policy.host_index import HostIndex
+from gatepost.policy.host_index import PIECE, HostIndex
 from gatepost.policy.mail_flow import policies
 from gatepost.policy.reasons import because, who
 from gatepost.policy.verdict import AccessVerdict, Host, Policy
@@ -25,12 +27,24 @@ from gatepost.smtp.reply import Reply
 
 NOTHING_LISTED: frozenset[str] = frozenset()
 
+_encode_entries = msgspec.msgpack.Encoder().encode
+_decode_entries = msgspec.msgpack.Decoder(list[str]).decode
+
 
 class _Group(NamedTuple):
     first: int
     """Order of its first member."""
     name: str
     policy: Policy
+
+
+class PackedTable(msgspec.Struct, frozen=True, array_like=True):
+    """A table on its way to a process that did not build it; in pieces, between which others get their turn."""
+
+    firsts: list[int]
+    """Order of the first member of each group."""
+    entries: list[bytes]
+    index: list[bytes]
 
 
 class HostAccessTable:
@@ -47,16 +61,37 @@ class HostAccessTable:
     @classmethod
     def build(cls, listener: Listener) -> HostAccessTable:
         """Compile the sender groups of a listener; ValueError with one sentence for what cannot be read."""
-        known = policies(listener)
-        index, entries, groups = HostIndex(), list[str](), list[_Group]()
+        index, entries, firsts = HostIndex(), list[str](), list[int]()
         for row in listener.sender_groups:
+            since = len(entries)
+            firsts.append(since)
+            for order, text in enumerate(row.senders, since):
+                index.add(order, parse_sender(text), since)
+            entries += row.senders
+        return cls._of(listener, firsts, entries, index)
+
+    @classmethod
+    def unpack(cls, listener: Listener, packed: PackedTable) -> HostAccessTable:
+        """Return the table that `pack` packed; the members in the listener's sender groups are not looked at."""
+        entries: list[str] = []
+        for piece in packed.entries:
+            entries += _decode_entries(piece)
+        return cls._of(listener, packed.firsts, entries, HostIndex.unpack(packed.index))
+
+    def pack(self) -> PackedTable:
+        """Return the table for other processes that have the same document."""
+        entries = self._entries
+        pieces = [_encode_entries(entries[at : at + PIECE]) for at in range(0, len(entries), PIECE)]
+        return PackedTable(self._firsts, pieces, self._index.pack())
+
+    @classmethod
+    def _of(cls, listener: Listener, firsts: list[int], entries: list[str], index: HostIndex) -> HostAccessTable:
+        known = policies(listener)
+        groups: list[_Group] = []
+        for first, row in zip(firsts, listener.sender_groups, strict=True):
             if row.policy not in known:
                 raise ValueError(f"sender group {row.name} names the policy {row.policy!r}, which does not exist here")
-            since = len(entries)
-            groups.append(_Group(since, row.name, known[row.policy]))
-            for text in row.senders:
-                index.add(len(entries), parse_sender(text), since)
-                entries.append(text)
+            groups.append(_Group(first, row.name, known[row.policy]))
         return cls(groups, entries, index, _all_hosts(listener, known))
 
     def policies(self) -> Iterator[Policy]:

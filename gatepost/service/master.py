@@ -21,7 +21,7 @@ from gatepost.records import exposition, maillog
 from gatepost.records.backlog import note
 from gatepost.records.journal import Journal
 from gatepost.service.children import Child
-from gatepost.service.configuration import Configuration
+from gatepost.service.configuration import HANDING_OUT, Configuration
 from gatepost.service.control import Channel
 from gatepost.service.exporter import Exporter
 from gatepost.service.ledger import Ledger
@@ -188,7 +188,11 @@ class Master:
 
     async def _hand_out(self) -> None:
         """Have every worker take the configuration; return when they have."""
-        await asyncio.gather(*(self._configure(child) for child in self._children if child.up))
+        self._configuration.doing = HANDING_OUT
+        try:
+            await asyncio.gather(*(self._configure(child) for child in self._children if child.up))
+        finally:
+            self._configuration.doing = ""
         await self._serve_metrics()
 
     def _for(self, child: Child) -> dict[str, Any]:
@@ -225,6 +229,8 @@ class Master:
                 return status(self._children, self._configuration, self._verbs, self._started)
             case "commit":
                 return self._commit(**arguments)
+            case "commit_progress":
+                return self._configuration.progress()
             case "metrics":
                 return self._metrics_text().decode()
             case "reopen_logs":

@@ -28,6 +28,7 @@ from gatepost.inbound.listener import Inbound
 from gatepost.inbound.shared import Shared
 from gatepost.net.dns import Resolver
 from gatepost.outbound.scheduler import Scheduler
+from gatepost.policy.access import PackedTable
 from gatepost.records import maillog
 from gatepost.records.backlog import note
 from gatepost.records.journal import Journal
@@ -37,7 +38,7 @@ from gatepost.service.control import Channel
 from gatepost.service.house import HEARTBEAT, House
 from gatepost.service.ledger import LeasesFromMaster
 from gatepost.service.numbers import NumberSupply
-from gatepost.service.process import die_with_parent
+from gatepost.service.process import die_with_parent, giving_way
 from gatepost.service.queue import QueueVerbs
 from gatepost.snapshot import Snapshot
 from gatepost.spool.store import Floor, Spool
@@ -67,14 +68,14 @@ class Worker:
         listening = sockets.receive(self._fds, start["listeners"])
         alive = self._tasks.create_task(self._say_alive())
         try:
-            await asyncio.to_thread(self._open, start["document"], start["revision"])
+            await asyncio.to_thread(self._open, start["document"], start["revision"], start["packed"])
+            await self._numbers.fill()
         except GatepostError as fault:
             await self._master.ask("failed", reason=str(fault))
             self.exit_code = EXIT_FAILED
             return
         finally:
             alive.cancel()
-        await self._numbers.fill()
         self._assemble()
         # Nothing begins under a revision that is no longer the latest: a newer one comes before the answer.
         await self._master.ask("ready", revision=start["revision"])
@@ -98,9 +99,9 @@ class Worker:
             self._master.tell("alive")
             await asyncio.sleep(HEARTBEAT)
 
-    def _open(self, document: bytes, revision: int) -> None:
+    def _open(self, document: bytes, revision: int, packed: Any) -> None:
         """Own the shard; the journal comes after it, for a worker that never served has nothing to sign out from."""
-        self._snapshot = Snapshot.build(msgspec.msgpack.decode(document, type=Config), revision)
+        self._snapshot = _snapshot(document, revision, packed)
         gateway = self._snapshot.gateway
         self._spool = Spool.open(self._state / "spool", self._index, Floor(space=gateway.min_free_space))
         self._journal = Journal(self._state, self._index, retention_days=gateway.records_retention_days)
@@ -145,7 +146,7 @@ class Worker:
                 return None
             case "configure":
                 listening = sockets.receive(self._fds, arguments["listeners"])
-                return self._configure(arguments["document"], arguments["revision"], listening)
+                return self._configure(arguments["document"], arguments["revision"], arguments["packed"], listening)
             case "suspension":
                 return self._suspend(**arguments)
             case "stop":
@@ -154,11 +155,11 @@ class Worker:
                 return self._journal.reopen()
         return self._queue.serve(verb, arguments)
 
-    async def _configure(self, document: bytes, revision: int, listening: dict[str, socket.socket]) -> None:
+    async def _configure(self, document: bytes, revision: int, packed: Any, listening: dict[str, socket.socket]) -> None:
         """Take a committed configuration: build it aside, then swap one reference; one after another, as they came."""
         async with self._configuring:
-            config = msgspec.msgpack.decode(document, type=Config)
-            snapshot = await asyncio.to_thread(Snapshot.build, config, revision)
+            with giving_way():
+                snapshot = await asyncio.to_thread(_snapshot, document, revision, packed)
             before, self._snapshot = self._snapshot.gateway, snapshot
             gateway = snapshot.gateway
             if gateway.dns_servers != before.dns_servers:
@@ -199,6 +200,12 @@ class Worker:
         if hasattr(self, "_journal"):
             self._journal.critical(maillog.internal_error(f"worker {self._index}", trace))
             self._journal.close()
+
+
+def _snapshot(document: bytes, revision: int, packed: Any) -> Snapshot:
+    """Make ready to run what came from the master."""
+    config = msgspec.msgpack.decode(document, type=Config)
+    return Snapshot.unpack(config, revision, msgspec.convert(packed, dict[str, PackedTable]))
 
 
 async def _main(arguments: argparse.Namespace) -> None:

@@ -25,7 +25,9 @@ def listener(*groups: tuple[str, list[str], str], **fields: object) -> Listener:
 
 
 def table(*groups: tuple[str, list[str], str], **fields: object) -> HostAccessTable:
-    return HostAccessTable.build(listener(*groups, **fields))
+    """Return a table as workers have it: built by the master, and packed on its way."""
+    rows = listener(*groups, **fields)
+    return HostAccessTable.unpack(rows, HostAccessTable.build(rows).pack())
 
 
 def verified(name: str, address: str = "192.0.2.1") -> Host:

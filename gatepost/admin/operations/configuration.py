@@ -6,8 +6,10 @@ the new configuration in the same step; without a service it is built here and s
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import msgspec
 
@@ -18,11 +20,16 @@ from gatepost.config.diff import Change, differences, unified
 from gatepost.config.model import Config
 from gatepost.config.problems import ConfigErrors, Problem, errors, warnings
 from gatepost.config.store import ConfigStore, Draft, Revision, RevisionInfo
-from gatepost.errors import GatepostError
+from gatepost.errors import ControlError, GatepostError
 
 NOTHING_TO_COMMIT = "There is no data to commit."
 COMMIT_TIMEOUT = 600.0
-"""Seconds for a commit: a table of 100,000 rows is built in every worker."""
+"""Seconds for a commit."""
+LOOK = 0.2
+"""Seconds between two looks at how far the gateway has come with it."""
+
+Told = Callable[[str, int, int], None]
+"""Is told what a commit is doing, how many of its steps are done, and of how many."""
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +54,11 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[Problem] = []
 
 
-def replace(operator: Operator, config: Config, *, force: bool = False) -> Pending:
-    """Put another document in the draft's place; refused while the draft holds changes of its own, unless forced."""
+def replace(operator: Operator, config: Config, *, force: bool = False, problems: list[Problem] | None = None) -> Pending:
+    """Put another document in the draft's place; refused while the draft holds changes of its own, unless forced.
+
+    `problems`: what `check` says of it, where that is known already.
+    """
     with opened(operator, writes=True) as store:
         draft = store.draft()
         if draft.changed and not force and _loses(draft.config, base(store), config):
@@ -56,7 +66,7 @@ def replace(operator: Operator, config: Config, *, force: bool = False) -> Pendi
                 "the draft has changes that are not committed, and an import replaces it: commit or clear them first, "
                 "or import with --force"
             )
-        return _pending(store, store.save_draft(config, draft.tag))
+        return _pending(store, store.save_draft(config, draft.tag), problems)
 
 
 def edit(operator: Operator, change: Callable[[Config], Config]) -> Pending:
@@ -78,19 +88,26 @@ def difference_text(operator: Operator) -> str:
         return unified(base(store), store.draft().config)
 
 
-def commit(operator: Operator, comment: str) -> Committed:
+def commit(operator: Operator, comment: str, told: Told = lambda doing, done, of: None) -> Committed:
     """Make the draft the next revision, in the running gateway too if there is one."""
     with opened(operator) as store:
-        return _commit(operator, store, store.draft(), comment)
+        return _commit(operator, store, store.draft(), comment, told)
 
 
-def rollback(operator: Operator, number: int, comment: str = "", *, force: bool = False) -> Committed:
+def rollback(
+    operator: Operator,
+    number: int,
+    comment: str = "",
+    told: Told = lambda doing, done, of: None,
+    *,
+    force: bool = False,
+) -> Committed:
     """Commit an older revision's document once more; refused with changes pending, unless forced."""
     with opened(operator) as store:
         draft = store.rollback(number, force=force)
         if not draft.changed:
             raise GatepostError(f"revision {number} holds what is in force already; nothing was committed")
-        return _commit(operator, store, draft, comment or f"Rollback to revision {number}")
+        return _commit(operator, store, draft, comment or f"Rollback to revision {number}", told)
 
 
 def clear(operator: Operator) -> list[Change]:
@@ -114,14 +131,16 @@ def revision(operator: Operator, number: int) -> Revision:
         return store.revision(number)
 
 
-def _commit(operator: Operator, store: ConfigStore, draft: Draft, comment: str) -> Committed:
+def _commit(operator: Operator, store: ConfigStore, draft: Draft, comment: str, told: Told) -> Committed:
     if not draft.changed:
         raise GatepostError(NOTHING_TO_COMMIT)
+    told("checking", 0, 1)
     problems = check(draft.config)
     if errors(problems):
         raise ConfigErrors(problems)
     if operator.is_served:
-        answer = operator.ask("commit", COMMIT_TIMEOUT, tag=draft.tag, author=operator.author, comment=comment)
+        with _following(operator, told):
+            answer = operator.ask("commit", COMMIT_TIMEOUT, tag=draft.tag, author=operator.author, comment=comment)
         number, when, live = int(answer["revision"]), float(answer.get("time") or time.time()), True
     else:
         from gatepost.snapshot import Snapshot
@@ -131,9 +150,31 @@ def _commit(operator: Operator, store: ConfigStore, draft: Draft, comment: str) 
     return Committed(revision=number, time=when, live=live, warnings=warnings(problems))
 
 
-def _pending(store: ConfigStore, draft: Draft) -> Pending:
+@contextmanager
+def _following(operator: Operator, told: Told) -> Iterator[None]:
+    """Ask the gateway again and again how far its commit has come."""
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(LOOK):
+            with suppress(ControlError):
+                answer = operator.ask("commit_progress")
+                if answer["doing"]:
+                    told(answer["doing"], 1 + answer["done"], 1 + answer["of"])
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _pending(store: ConfigStore, draft: Draft, problems: list[Problem] | None = None) -> Pending:
     changes = differences(base(store), draft.config)
-    return Pending(tag=draft.tag, base=draft.base, changes=changes, problems=check(draft.config))
+    problems = check(draft.config) if problems is None else problems
+    return Pending(tag=draft.tag, base=draft.base, changes=changes, problems=problems)
 
 
 def _loses(draft: Config, base: Config, wanted: Config) -> bool:

@@ -22,7 +22,7 @@ from gatepost.config.toml import dumps
 from gatepost.errors import GatepostError
 
 MAX_FILE = 64 << 20
-"""Octets of a document; a Host Access Table of 100,000 rows has about 5 MB."""
+"""Octets of a document; a Host Access Table of 1,000,000 rows has about 25 MB."""
 
 
 def read_file(name: str, limit: int = MAX_FILE) -> bytes:
@@ -48,7 +48,7 @@ def check_file(operator: Operator, name: str) -> Examined:
 def import_file(operator: Operator, name: str, *, force: bool = False) -> Pending:
     """Replace the draft by a document; refused with every error in it."""
     found = examine(read_file(name), _draft(operator))
-    made = configuration.replace(operator, found.accepted(), force=force)
+    made = configuration.replace(operator, found.accepted(), force=force, problems=found.problems)
     return msgspec.structs.replace(made, notes=found.notes)
 
 

@@ -1,20 +1,21 @@
 """Rows of the Host Access Table that can never match, because an earlier one takes all that they name.
 
 First match decides, so a network above an address inside it hides the address (a classic mistake in such tables).
-Costs n log n: a table may hold a hundred thousand members.
+Costs n log n: a table may hold a million members.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from gatepost.config.networks import Network
 from gatepost.config.senders import HostName, HostsBelow, Sender
 
 
-class Member(NamedTuple):
+class Member(msgspec.Struct, frozen=True, gc=False):
     """A member of a sender group, where it stands, and what it is."""
 
     group: int
@@ -23,9 +24,17 @@ class Member(NamedTuple):
     decides: bool = True
     """False in a group whose policy says CONTINUE: it hides nothing."""
 
+    @property
+    def row(self) -> tuple[int, int]:
+        """Its place in the whole table."""
+        return self.group, self.place
+
 
 def hidden(members: Sequence[Member]) -> Iterator[tuple[Member, Member]]:
-    """Return each member that another group hides, with the member of an earlier group that hides it."""
+    """Return each member that another group hides, with the member of an earlier group that hides it.
+
+    `members` come in the order of the table.
+    """
     for version in (4, 6):
         yield from _hidden_networks([m for m in members if isinstance(m.sender, Network) and m.sender.version == version])
     yield from _hidden_names([m for m in members if isinstance(m.sender, HostName | HostsBelow)])
@@ -44,11 +53,11 @@ def _hidden_networks(members: list[Member]) -> Iterator[tuple[Member, Member]]:
         at = bisect_left(lasts, last)
         if at < len(by_last) and by_last[at].group < member.group:
             yield member, by_last[at]
-        if not member.decides or (at < len(by_last) and by_last[at][:2] <= member[:2]):
+        if not member.decides or (at < len(by_last) and by_last[at].row <= member.row):
             continue
         end = at + 1 if at < len(by_last) and lasts[at] == last else at
         start = at
-        while start and by_last[start - 1][:2] > member[:2]:
+        while start and by_last[start - 1].row > member.row:
             start -= 1
         lasts[start:end] = [last]
         by_last[start:end] = [member]
@@ -59,9 +68,10 @@ def _network(member: Member) -> Network:
     return member.sender
 
 
-def _by_first_address(member: Member) -> tuple[int, int, int, int]:
+def _by_first_address(member: Member) -> int:
+    """Order by first address, the longer range first, in one number; the sort keeps the table's order among equals."""
     network = _network(member)
-    return network.first, -network.last, member.group, member.place
+    return (network.first << 128) - network.last
 
 
 def _hidden_names(members: list[Member]) -> Iterator[tuple[Member, Member]]:
@@ -72,7 +82,7 @@ def _hidden_names(members: list[Member]) -> Iterator[tuple[Member, Member]]:
         same = hosts if isinstance(member.sender, HostName) else below
         takers = [same[name]] if name in same else []
         takers += [below[domain] for domain in _parents(name) if domain in below]
-        earliest = min(takers, key=lambda taker: taker[:2], default=member)
+        earliest = min(takers, key=lambda taker: taker.row, default=member)
         if earliest.group < member.group:
             yield member, earliest
         if member.decides:

@@ -547,3 +547,36 @@ async def test_a_sink_that_does_not_read_runs_into_it_too(tmp_path: Path, monkey
         async with Outbound(tmp_path / "spool", routed(port)) as out:
             mid = await out.send("ann@example.com", octets=BODY + LARGE * LARGE_LINES)
             assert "4.4.2" in await out.until_line(f"Delayed: DCID 1 MID {mid}")
+
+
+# --- wrong codes where one message is not enough ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [220, 221, 354])
+async def test_a_wrong_code_to_a_chunk_ends_the_connection(tmp_path: Path, code: int) -> None:
+    async with Peer(answers={"BDAT": f"{code} wrong"}) as peer, Outbound(tmp_path, routed(peer.port)) as out:
+        mid = await out.send("ann@example.com", octets=BODY + LARGE * LARGE_LINES)
+        assert f"{code} is no answer to BDAT" in await out.until_line(f"Delayed: DCID 1 MID {mid}")
+        await out.until_line("DCID 1 close")
+        assert not peer.messages
+        peer.answers.clear()
+        await out.scheduler.deliver_now()
+        await out.finished(mid)
+        assert len(peer.messages) == 1
+
+
+@pytest.mark.parametrize("code", [220, 221, 354])
+async def test_a_wrong_code_to_rset_ends_the_connection(tmp_path: Path, code: int) -> None:
+    """RSET comes before the message after one that was given up; the next one goes by another connection."""
+    answers = {"RCPT": ["550 5.1.1 unknown"], "RSET": f"{code} wrong"}
+    async with Peer(answers=answers, extensions=PLAIN) as peer, Outbound(tmp_path, routed(peer.port)) as out:
+        refused = await out.send("ann@example.com")
+        await out.until_line(f"Bounced: DCID 1 MID {refused}")
+        mid = await out.send("ben@example.com")
+        await out.until_line("DCID 1 close")
+        assert "RSET" in peer.sessions[0].verbs
+        await out.until(lambda: out.lines(f"MID {mid} done") or out.lines(f"Delayed: DCID 1 MID {mid}"))
+        await out.scheduler.deliver_now()
+        await out.finished(mid)
+        assert [message.rcpt for message in peer.messages] == [["RCPT TO:<ben@example.com>"]]
+        assert not peer.sessions[0].messages

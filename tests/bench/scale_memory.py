@@ -1,0 +1,37 @@
+"""What a gateway takes of the machine's memory: all its processes, pages that they share counted once."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from tests.bench.relay import processes
+
+MB = 1e6
+
+
+def of_process(pid: int, kind: str = "Pss") -> float:
+    """Return one process's memory in octets; `Pss`: its share of shared pages, `Rss`: all of them, `Swap`."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith(f"{kind}:"):
+                return 1024.0 * int(line.split()[1])
+    return 0.0
+
+
+def of_family(root: int, kind: str = "Pss") -> float:
+    """Return the memory of a process and all below it, in octets."""
+    return sum(of_process(pid, kind) for pid in processes(root))
+
+
+def peak_of(pid: int) -> float:
+    """Return the most that a process ever had resident, in octets."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return 1024.0 * int(line.split()[1])
+    return 0.0
+
+
+def reset_peak(pid: int) -> None:
+    """Begin the peak anew (proc(5), clear_refs)."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")

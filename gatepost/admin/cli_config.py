@@ -19,7 +19,12 @@ from gatepost.config.toml import dumps, to_tree
 
 group = Group("config", "The configuration: edit the draft, commit it, go back.")
 File = Annotated[str, typer.Argument(metavar="FILE", help="TOML document; - for standard input.")]
-FieldPath = Annotated[str, typer.Argument(metavar="PATH", help='Such as destinations."partner.example".tls.')]
+FieldPath = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATH", help="""Such as 'destinations."partner.example".tls': a shell takes one pair of quotes off."""
+    ),
+]
 Comment = Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="What the change is for.")]
 SHOWN = 100
 """Changes that an edit or an import repeats."""

@@ -112,6 +112,7 @@ class Killed:
         return "Mail queue is empty" in run("postqueue", "-c", str(self.one.root / "etc"), "-p").stdout
 
 
+@pytest.mark.long
 def test_good_control_a_postfix_that_is_killed_loses_nothing() -> None:
     mix = Mix(size=4096, large=300_000, every=25)
     with Sink(mix=mix) as sink:

@@ -124,6 +124,7 @@ def dies_starting(one: Gateway, number: int, deaths: int) -> bool:
 
 
 @needs_strace
+@pytest.mark.long
 def test_recovery_is_cut_short_twice(tmp_path: Path) -> None:
     with trial(tmp_path, workers=1) as one:
         one.load.more(50)

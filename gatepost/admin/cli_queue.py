@@ -14,6 +14,8 @@ from gatepost.admin.operations import queue
 
 group = Group("queue", "Look at the queue, and move it along.")
 Target = Annotated[str, typer.Argument(metavar="MID|DOMAIN", help="A message, or all mail for a destination.")]
+DESTINATIONS = 100
+"""Destinations that are shown, those with most recipients first: thousands would scroll the messages away."""
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
@@ -92,8 +94,11 @@ def _queue_lines(page: queue.Queue) -> Iterator[Any]:
     if not page.destinations and not page.messages:
         yield "The queue is empty." if not page.out_of_reach else "The rest of it is empty."
         return
-    rows = [(shown(one.destination), one.recipients, _next_attempt(one)) for one in page.destinations]
+    rows = [(shown(one.destination), one.recipients, _next_attempt(one)) for one in page.destinations[:DESTINATIONS]]
     yield table("Destination", "Recipients", "Next attempt", rows=rows, right=(1,))
+    if rest := page.destinations[DESTINATIONS:]:
+        recipients = count(sum(one.recipients for one in rest), "recipient")
+        yield f"and {count(len(rest), 'more destination')} with {recipients}; --json shows each."
     yield ""
     yield table("MID", "Received", "From", "To", "Size", rows=map(_message_row, page.messages), right=(0, 4))
 

@@ -61,6 +61,16 @@ def test_the_queue_is_listed(gatepost: Terminal) -> None:
     assert asked == ["example.com", "xn--bcher-kva.example", ""]
 
 
+def test_of_thousands_of_destinations_the_largest_are_shown(gatepost: Terminal) -> None:
+    rows = [{"destination": f"d{number}.example", "recipients": 200 - number, "next_due": 0.0} for number in range(103)]
+    with fake_service(gatepost.state, queue_list={"destinations": rows, "messages": [MESSAGE]}):
+        told = gatepost("queue", "list").out
+        assert len(gatepost.json("queue", "list")["destinations"]) == 103
+    assert "d99.example" in told
+    assert "d100.example" not in told
+    assert "and 3 more destinations with 297 recipients; --json shows each." in told
+
+
 def test_a_destination_that_waits_for_an_operator_is_shown_as_held(gatepost: Terminal) -> None:
     row = {"destination": "example.com", "recipients": 2, "held": 2}
     with fake_service(gatepost.state, queue_list={"destinations": [row], "messages": []}):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from tests.bench.relay import processes
+from tests.bench.measure import family
 
 MB = 1e6
 
@@ -21,7 +21,7 @@ def of_process(pid: int, kind: str = "Pss") -> float:
 
 def of_family(root: int, kind: str = "Pss") -> float:
     """Return the memory of a process and all below it, in octets."""
-    return sum(of_process(pid, kind) for pid in processes(root))
+    return sum(of_process(pid, kind) for pid in family(root))
 
 
 def peak_of(pid: int) -> float:

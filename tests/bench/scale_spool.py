@@ -29,7 +29,6 @@ from tests.support.documents import relay
 from tests.support.gateway import COMMAND, Gateway, gateway
 from tests.support.process import free_port, listening, running, wait_for
 
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
 DESTINATIONS = 10_000
 WORKERS = 2
 BODY = b"Subject: waiting\r\n\r\n" + b"It waits for its destination.\r\n" * 20

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 from gatepost.admin.operations import configuration
 from gatepost.admin.operations.operator import Operator
 from gatepost.config.store import ConfigStore
@@ -151,6 +154,24 @@ def test_a_commit_goes_through_the_running_service(configured: Terminal) -> None
         assert "revision 2" in told
     (asked,) = service.asked
     assert asked[1] | {"author": ""} == {"tag": tag, "author": "", "comment": "New name"}
+
+
+def test_how_far_a_commit_has_come_is_told(configured: Terminal) -> None:
+    configured("config", "set", "gateway.hostname", "mx2.example.com")
+    looked, told = threading.Event(), []
+
+    def progress(_: object) -> dict[str, object]:
+        looked.set()
+        return {"doing": "building its tables", "done": 1, "of": 4}
+
+    async def slow() -> dict[str, object]:
+        assert await asyncio.to_thread(looked.wait, 10)
+        return {"revision": 2, "time": 1795494845.0}
+
+    with fake_service(configured.state, commit=lambda asked: slow(), commit_progress=progress):
+        operator = Operator(configured.state, "me")
+        assert configuration.commit(operator, "x", lambda *step: told.append(step)).revision == 2
+    assert told[:2] == [("checking", 0, 1), ("building its tables", 2, 5)]
 
 
 def test_a_socket_that_nobody_serves_does_not_stop_a_commit(configured: Terminal) -> None:

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 from sqlalchemy import StaticPool, create_engine, text
 
 from gatepost.config.edit import set_path
 from gatepost.config.model import Config
 from gatepost.config.state import StateFiles
 from gatepost.config.store import ConfigStore, last_good
+from gatepost.config.toml import dumps
 from gatepost.errors import Conflict, GatepostError, StateError
+from tests.config.documents import patient, tables
 
 
 @pytest.fixture
@@ -256,6 +259,26 @@ def test_a_document_of_another_version_is_refused(store: ConfigStore) -> None:
         connection.execute(statement, {"document": document, "digest": hashlib.sha256(document.encode()).hexdigest()})
     with pytest.raises(StateError, match="another version of this program"):
         store.committed()
+
+
+def test_a_revision_that_was_stored_as_toml_is_read(store: ConfigStore) -> None:
+    commit(store, named("a.example"))
+    document = dumps(named("old.example"), with_keys=True, every_field=True)
+    with store._engine.begin() as connection:
+        statement = text("update config_revisions set document = :document, digest = :digest")
+        connection.execute(statement, {"document": document, "digest": hashlib.sha256(document.encode()).hexdigest()})
+    committed = store.committed()
+    assert committed is not None
+    assert committed.config == named("old.example")
+
+
+@given(tables())
+@settings(patient, max_examples=40)
+def test_every_document_is_read_as_it_was_stored(config: Config) -> None:
+    store = ConfigStore(create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}))
+    draft = store.save_draft(config, store.draft().tag)
+    assert draft.config == config
+    store.close()
 
 
 def test_a_state_directory_that_cannot_be_used(tmp_path: Path, monkeypatch: Any) -> None:

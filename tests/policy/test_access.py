@@ -377,3 +377,30 @@ def test_a_hundred_thousand_members_are_compiled_and_found_quickly() -> None:
     for n in range(2_000):
         assert hat.match(Host(members[n * 50])).group == "MANY"
     assert (time.process_time() - start) / 2_000 < 200e-6
+
+
+def test_a_look_up_costs_the_same_in_a_large_table_as_in_a_small_one() -> None:
+    def seconds(count: int) -> float:
+        members = [f"{10 + n // 65536}.{n // 256 % 256}.{n % 256}.{n % 251}" for n in range(count)]
+        members += [f"{11 + n // 256}.{n % 256}.0.0/16" for n in range(count // 100)]
+        members += [f"mx{n}.partner.example" for n in range(count // 10)]
+        hat = table(("MANY", members, "REJECT"))
+        hosts = [verified(f"mx{n}.other.example", members[n * 997 % count]) for n in range(1_000)]
+        best = float("inf")
+        for _ in range(5):
+            start = time.process_time()
+            for host in hosts:
+                hat.match(host)
+            best = min(best, time.process_time() - start)
+        return best
+
+    assert seconds(100_000) < 4 * seconds(100)
+
+
+def test_a_packed_table_travels_in_small_pieces() -> None:
+    """Each is unpacked in one call, in which no mail moves."""
+    rows = listener(("MANY", [f"10.{n // 65536}.{n // 256 % 256}.{n % 256}" for n in range(50_000)], "REJECT"))
+    packed = HostAccessTable.build(rows).pack()
+    assert max(map(len, packed.entries + packed.index)) < 200_000
+    hat = HostAccessTable.unpack(listener(("MANY", [], "REJECT")), packed)
+    assert hat.match(Host("10.0.5.6")).entry == "10.0.5.6"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from gatepost.config.model import Config, Gateway, Listener
+from gatepost.config.model import Config, Gateway, Listener, SenderGroup
 from gatepost.config.store import ConfigStore
 from gatepost.errors import Conflict, GatepostError, StateError
+from gatepost.policy.verdict import Host
 from gatepost.service.configuration import Configuration
+from gatepost.service.worker import _snapshot
 from gatepost.snapshot import Snapshot
 from tests.support.process import free_port, listening
 
@@ -130,3 +133,38 @@ def test_a_store_that_is_gone_is_not_taken_for_a_first_start(tmp_path: Path, por
     assert one.config == config(A=port)
     assert f"{tmp_path}/config.db is empty or gone" in one.note
     assert not (tmp_path / "config.db").exists()
+
+
+async def test_a_worker_gets_the_tables_packed_and_the_document_without_their_members(tmp_path: Path, port: int) -> None:
+    group = SenderGroup(name="PARTNERS", senders=["192.0.2.0/24", "mx.partner.example"], policy="REJECT")
+    wanted = Config(listeners={"A": Listener(address="127.0.0.1", port=port, sender_groups=[group])})
+    one = Configuration.load(tmp_path)
+    one.bind()
+    await one.commit(draft(tmp_path, wanted), "ann", "")
+    told, _ = one.for_worker()
+    assert b"192.0.2.0/24" not in told["document"]
+    snapshot = _snapshot(told["document"], told["revision"], msgspec.to_builtins(told["packed"], builtin_types=(bytes,)))
+    verdict = snapshot.listeners["A"].hat.match(Host("192.0.2.7"))
+    assert (verdict.group, verdict.entry, verdict.policy.behavior) == ("PARTNERS", "192.0.2.0/24", "reject")
+    assert one.config == wanted
+    one.close()
+
+
+async def test_a_commit_tells_how_far_it_has_come(
+    running: Configuration, tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    build = Snapshot.build
+
+    def watched(config: Config, revision: int) -> Snapshot:
+        seen.append(running.progress())
+        return build(config, revision)
+
+    monkeypatch.setattr(Snapshot, "build", watched)
+    await running.commit(draft(tmp_path, config("other.example", A=port)), "ann", "")
+    assert seen == [{"doing": "building its tables", "done": 1, "of": 4}]
+    assert running.progress() == {"doing": "", "done": 0, "of": 4}
+    tag = draft(tmp_path, config("third.example", A=port))
+    with pytest.raises(Conflict):
+        await running.commit(tag + "x", "ann", "")
+    assert not running.doing

@@ -85,7 +85,7 @@ fuzz: dev ## Throw random input at every parser for SECONDS=60 each; what was fo
 bench: dev system-deps ## Give Gatepost and Postfix the same work, in turn: speed, CPU, latency and memory into docs/benchmarks (10 minutes)
 	$(BIN)/python -m tests.bench
 
-bench-scale: dev system-deps ## Measure what a Host Access Table costs, from 100 to 1,000,000 members
+bench-scale: dev system-deps ## Measure what sizes cost: connections, HAT, queue, messages, workers; plot it
 	$(BIN)/python -m tests.bench.scale
 
 # Without UPGRADE, pins that still satisfy pyproject.toml stay as they are.

@@ -22,12 +22,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.measure import cpu_seconds
 from tests.support.documents import relay
 from tests.support.gateway import gateway
 from tests.support.postfix import as_root, postfix
 from tests.support.process import free_port, listening, running, wait_for
-
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -38,27 +37,6 @@ class Server:
     port: int
     root_pid: int
     queued: Callable[[], int]
-
-
-def processes(root: int) -> dict[int, list[str]]:
-    """Return the fields of /proc/PID/stat of a process and all below it."""
-    stats: dict[int, list[str]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                stats[int(entry.name)] = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-    family = {root}
-    while more := {pid for pid, fields in stats.items() if int(fields[1]) in family} - family:
-        family |= more
-    return {pid: stats[pid] for pid in family if pid in stats}
-
-
-def cpu_seconds(root: int) -> float:
-    """User and system time of a server: its live processes, and what its master reaped."""
-    found = processes(root)
-    live = sum(int(fields[11]) + int(fields[12]) for fields in found.values())
-    reaped = sum(int(fields[13]) + int(fields[14]) for fields in found.values())
-    return (live + reaped) / TICKS
 
 
 def load(server: Server, options: argparse.Namespace, messages: int) -> dict[str, float]:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.bench.scale_memory import MB, of_family, peak_of
+from tests.bench.measure import memory
+from tests.bench.scale_memory import MB, peak_of
 from tests.bench.scale_probe import probing, quantile
 from tests.support.documents import relay
 from tests.support.gateway import COMMAND, Gateway, gateway
@@ -117,9 +118,9 @@ def commit_under_mail(count: int, workers: int = 2) -> dict[str, float]:
         directory = Path(name)
         with gateway(directory, relay(port, sink), workers=workers) as one:
             assert one.process is not None
-            before = of_family(one.process.pid)
+            before = memory(one.process.pid)
             found, moments = _commit(one, directory, port, document(port, sink, count))
-            found["processes_mb"] = (of_family(one.process.pid) - before) / MB
+            found["processes_mb"] = (memory(one.process.pid) - before) / MB
             found["worker_peak_mb"] = max(map(peak_of, one.workers())) / MB
             found |= moments
             one.stop()

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench.scale_memory import of_family, of_process
+from tests.bench.measure import memory
+from tests.bench.scale_memory import of_process
 from tests.bench.scale_probe import one_mail
 from tests.support.client import insecure
 from tests.support.documents import relay
@@ -84,11 +85,11 @@ def measure(kind: str, count: int) -> dict[str, float]:
         first = [Idle(port, kind, context) for _ in range(WARM)]
         quiet = _mails(port)
         wait_for(lambda: _sessions(one) == WARM, "the first ones are counted")
-        before, master, began = of_family(root), of_process(root), time.monotonic()
+        before, master, began = memory(root), of_process(root), time.monotonic()
         held = [Idle(port, kind, context) for _ in range(count)]
         took = time.monotonic() - began
         wait_for(lambda: _sessions(one) == WARM + count, "all are counted")
-        grown, grown_master = of_family(root) - before, of_process(root) - master
+        grown, grown_master = memory(root) - before, of_process(root) - master
         meanwhile = _mails(port)
         share = [worker["sessions"] / (WARM + count) for worker in one.ask("status")["workers"]]
         for idle in first + held:
@@ -98,7 +99,7 @@ def measure(kind: str, count: int) -> dict[str, float]:
         return {
             "each_kb": grown / count / 1000,
             "each_in_master_kb": grown_master / count / 1000,
-            "left_kb": (of_family(root) - before) / count / 1000,
+            "left_kb": (memory(root) - before) / count / 1000,
             "opened_per_s": count / took,
             "largest_share": max(share),
             "mail_quiet_ms": quiet,

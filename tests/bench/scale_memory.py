@@ -1,11 +1,9 @@
-"""What a gateway takes of the machine's memory: all its processes, pages that they share counted once."""
+"""What one process takes of the machine's memory, now and at its peak; `measure.memory` has what a whole family does."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-
-from tests.bench.measure import family
 
 MB = 1e6
 
@@ -17,11 +15,6 @@ def of_process(pid: int, kind: str = "Pss") -> float:
             if line.startswith(f"{kind}:"):
                 return 1024.0 * int(line.split()[1])
     return 0.0
-
-
-def of_family(root: int, kind: str = "Pss") -> float:
-    """Return the memory of a process and all below it, in octets."""
-    return sum(of_process(pid, kind) for pid in family(root))
 
 
 def peak_of(pid: int) -> float:

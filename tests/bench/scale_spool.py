@@ -22,9 +22,9 @@ from pathlib import Path
 from gatepost.spool import batch
 from gatepost.spool.message import Content, Envelope, Message, Status
 from gatepost.spool.store import Spool
-from tests.bench.measure import cpu_seconds
+from tests.bench.measure import cpu_seconds, memory
 from tests.bench.scale_hat import started
-from tests.bench.scale_memory import MB, of_family, peak_of
+from tests.bench.scale_memory import MB, peak_of
 from tests.support.documents import relay
 from tests.support.gateway import COMMAND, Gateway, gateway
 from tests.support.process import free_port, listening, running, wait_for
@@ -112,11 +112,11 @@ def measure(count: int) -> dict[str, float]:
         assert one.process is not None
         family = [one.process.pid, *one.workers()]
         found["peak_mb"] = sum(map(peak_of, family)) / MB
-        found["memory_mb"] = of_family(one.process.pid) / MB
+        found["memory_mb"] = memory(one.process.pid) / MB
         found |= _listing(one)
         started(other, WORKERS)
         found |= _accepting(one, port, other, other_port)
-        found["memory_after_mb"] = of_family(one.process.pid) / MB
+        found["memory_after_mb"] = memory(one.process.pid) / MB
         return found
 
 

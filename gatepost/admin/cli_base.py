@@ -68,13 +68,8 @@ class Cli:
         if not sys.stderr.isatty():
             yield
             return
-        timer = threading.Timer(PATIENCE, print, (f"{what} …",), {"file": sys.stderr})
-        timer.daemon = True
-        timer.start()
-        try:
+        with _in_time(lambda: print(f"{what} …", file=sys.stderr)):
             yield
-        finally:
-            timer.cancel()
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[str, int, int], None]]:
@@ -91,15 +86,24 @@ class Cli:
         columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
         bar = Progress(*columns, console=Console(stderr=True), transient=True)
         task = bar.add_task(what, total=None)
-        timer = threading.Timer(PATIENCE, bar.start)
-        timer.daemon = True
-        timer.start()
         try:
-            yield lambda doing, done, of: bar.update(task, description=f"{what}: {doing}", completed=done, total=of)
+            with _in_time(bar.start):
+                yield lambda doing, done, of: bar.update(task, description=f"{what}: {doing}", completed=done, total=of)
         finally:
-            timer.cancel()
-            timer.join()
             bar.stop()
+
+
+@contextmanager
+def _in_time(show: Callable[[], object]) -> Iterator[None]:
+    """Show something if the block takes longer than PATIENCE; afterwards it is shown, or never will be."""
+    timer = threading.Timer(PATIENCE, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def table(*headers: str, rows: Iterable[Iterable[object]], right: tuple[int, ...] = ()) -> RenderableType:

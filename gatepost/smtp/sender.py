@@ -132,8 +132,7 @@ class Sender:
         if not self.using_bdat:
             dues.append(_DATA)
             commands.append(b"DATA\r\n")
-        if self._stage is not Stage.READY:
-            self._check_stage(Ask.MAIL)
+        self._check_stage(Ask.MAIL)
         if self._stale:
             dues.insert(0, (Ask.RSET, 0, False))
             commands.insert(0, b"RSET\r\n")

@@ -12,6 +12,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 
+from tests.support.serving import Serving
+
 VECTORS = (
     "pass",
     "strip",
@@ -40,34 +42,19 @@ BEHIND = {"220plain": b"250 2.0.0 so be it\r\n", "garbage": b"\x15\x03\x01\x00\x
 """What answers the ClientHello: text as if nothing had been, or a fatal alert."""
 
 
-class Middle:
+class Middle(Serving):
     """The proxy; an async context manager. It listens on a free port of loopback."""
 
     def __init__(self, vector: str, behind: int, forged: ssl.SSLContext | None = None) -> None:
+        super().__init__()
         self.vector, self.behind, self.forged = vector, behind, forged
         self.clear: list[bytes] = []
         """MAIL commands that came in clear text."""
         self.inside: list[bytes] = []
         """MAIL commands that came inside TLS which ended here."""
         self.commands: list[bytes] = []
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Middle:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port: int = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there = None
         try:
             there = await asyncio.open_connection("127.0.0.1", self.behind)

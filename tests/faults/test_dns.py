@@ -29,6 +29,7 @@ from gatepost.records.tables import outcomes
 from tests.support.background import background
 from tests.support.client import Client
 from tests.support.dns_server import DnsServer
+from tests.support.documents import private_out
 from tests.support.gateway import gateway
 from tests.support.outbound import FAST, Outbound
 from tests.support.peer import Peer
@@ -52,19 +53,6 @@ policy = "RELAY"
 name = "NETWORK"
 senders = ["127.5.2.0/24"]
 policy = "RELAY"
-
-[listeners.Out]
-type = "private"
-address = "127.0.0.1"
-port = {out}
-sender_groups = [{{ name = "RELAYLIST", senders = ["127.0.0.1"], policy = "RELAY" }}]
-
-[listeners.Out.default_policy]
-max_messages_per_connection = -1
-
-[bounce_profiles.Default]
-initial_wait = 3600
-max_wait = 3600
 
 [routes]
 "routed.example" = ["127.0.0.1:{inside}"]
@@ -226,7 +214,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     reverse_zone(lab)
     port, out = free_port(), free_port()
     with background(lab, inside):
-        document = DOCUMENT.format(dns=lab.address, port=port, out=out, inside=inside.port)
+        document = DOCUMENT.format(dns=lab.address, port=port, inside=inside.port) + private_out(out)
         with gateway(tmp_path_factory.mktemp("dns"), document) as one, contextlib.ExitStack() as stack:
             hosts = {host: stack.enter_context(Client(port, host, greeted=False)) for host in HOSTS}
             with Client(out) as client:

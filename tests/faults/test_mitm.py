@@ -24,6 +24,7 @@ from tests.faults.mitm import VECTORS, Middle
 from tests.support.background import background
 from tests.support.client import Client
 from tests.support.dns_server import DnsServer
+from tests.support.documents import private_out
 from tests.support.gateway import gateway
 from tests.support.peer import Peer
 from tests.support.process import free_port, wait_for
@@ -65,27 +66,13 @@ WHY = {
 }
 NOT_THERE = ("strip", "ehlo500", "454", "500")
 """4.7.4, there is no TLS; the others are 4.7.5, the TLS there is will not do."""
-DOCUMENT = """
+GATEWAY = """
 [gateway]
 hostname = "mx1.example.com"
 dns_servers = ["{dns}"]
 tls_handshake_timeout = 2
 certificate_authorities = '''
 {authority}'''
-
-[listeners.Out]
-type = "private"
-address = "127.0.0.1"
-port = {port}
-sender_groups = [{{ name = "RELAYLIST", senders = ["127.0.0.1"], policy = "RELAY" }}]
-
-[listeners.Out.default_policy]
-max_messages_per_connection = -1
-max_recipients_per_hour = -1
-
-[bounce_profiles.Default]
-initial_wait = 3600
-max_wait = 3600
 """
 
 
@@ -137,7 +124,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         dns.add(HOST, "A", "127.0.0.1")
         facts = Seen({(vector, setting): Middle(vector, peer.port, forged) for vector, setting in CASES}, peer)
         stack.enter_context(background(*facts.middles.values()))
-        document = DOCUMENT.format(dns=dns.address, port=port, authority=authority().cert_pem.bytes().decode())
+        document = GATEWAY.format(dns=dns.address, authority=authority().cert_pem.bytes().decode()) + private_out(port)
         document += "".join(f'[destinations."{domain(*case)}"]\ntls = "{case[1]}"\n' for case in CASES) + "[routes]\n"
         document += "".join(f'"{domain(*case)}" = ["{HOST}:{facts.middles[case].port}"]\n' for case in CASES)
         one = stack.enter_context(gateway(directory, document))

@@ -31,6 +31,7 @@ from gatepost.records.search import RecordSearch
 from gatepost.records.tables import outcomes
 from tests.support.background import background
 from tests.support.client import Client
+from tests.support.documents import private_out
 from tests.support.gateway import Gateway, gateway
 from tests.support.outbound import BODY, Outbound, routed
 from tests.support.peer import MODERN, Peer, serve
@@ -41,25 +42,9 @@ Verdict = Literal["delivered", "deferred", "bounced", "nothing"]
 PLAIN = ("SIZE 50000000",)
 LARGE = b"x" * 76 + b"\r\n"
 LARGE_LINES = 120_000  # more than socket buffers hold
-DOCUMENT = """
+GATEWAY = """
 [gateway]
 hostname = "mx1.example.com"
-
-[listeners.Out]
-type = "private"
-address = "127.0.0.1"
-port = {port}
-sender_groups = [{{ name = "RELAYLIST", senders = ["127.0.0.1"], policy = "RELAY" }}]
-
-[listeners.Out.default_policy]
-max_messages_per_connection = -1
-max_recipients_per_hour = -1
-
-[bounce_profiles.Default]
-initial_wait = 3600
-max_wait = 3600
-
-{more}
 """
 
 
@@ -241,7 +226,7 @@ def routes(hops: Mapping[str, list[str]], port: int, sender: int, rows: list[Row
     destinations = "".join(f'[destinations."{row.domain}"]\ntls = "{row.tls}"\n' for row in rows)
     table = "".join(f'"{domain}" = {hosts}\n' for domain, hosts in hops.items())
     table += f'"sender.example" = ["127.0.0.1:{sender}"]\n'
-    return DOCUMENT.format(port=port, more=f'{destinations}[destinations."sender.example"]\ntls = "no"\n[routes]\n{table}')
+    return f'{GATEWAY}{private_out(port)}{destinations}[destinations."sender.example"]\ntls = "no"\n[routes]\n{table}'
 
 
 def server_tls(directory: Path) -> ssl.SSLContext:
@@ -454,7 +439,7 @@ def test_a_kept_connection_that_the_peer_closed_is_dialled_again_and_nothing_fai
     port, sink = free_port(), free_port()
     row, second = Row("kept", "delivered"), tmp_path / "second"
     more = f'[destinations."kept.example"]\ntls = "no"\n[routes]\nALL = ["127.0.0.1:{sink}"]\n'
-    with gateway(tmp_path, DOCUMENT.format(port=port, more=more)) as one, Client(port) as client:
+    with gateway(tmp_path, GATEWAY + private_out(port) + more) as one, Client(port) as client:
         client.ehlo()
         with running(*smtp_sink("-c -n 1", sink, tmp_path / "first"), stdout=subprocess.DEVNULL) as process:
             wait_for(lambda: listening(sink), "the first sink")

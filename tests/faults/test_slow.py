@@ -23,7 +23,7 @@ import pytest
 from gatepost.config.exchange import examine
 from gatepost.config.model import Config
 from tests.faults.crowd import Crowd, Member, hosts
-from tests.support.client import Client, Sealed, insecure, session
+from tests.support.client import Client, Sealed, insecure, session, wait_end
 from tests.support.dns_server import dns_thread
 from tests.support.documents import relay
 from tests.support.gateway import Gateway, gateway
@@ -337,19 +337,7 @@ NO_MESSAGE = "421 Timed out waiting for successful message injection, disconnect
 
 def trickle(client: Client, octets: bytes, every: float) -> str:
     """Say the same again and again until the server closes; return what it said."""
-    client.socket.settimeout(every)
-    said = ""
-    while True:
-        try:
-            piece = client.socket.recv(65536)
-        except TimeoutError:
-            client.send(octets)
-            continue
-        except (ConnectionError, ssl.SSLError):
-            return said
-        if not piece:
-            return said
-        said += piece.decode()
+    return wait_end(client, lambda: client.send(octets), every, ends=(ConnectionError, ssl.SSLError))
 
 
 def a_command(client: Client) -> str:

@@ -7,18 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepost.smtp.events import EndReply, Event, HelloReply, PeerFault, RcptReply
-from gatepost.smtp.sender import Sender, Transaction
-from tests.support.dialog import EnginePeer
+from gatepost.smtp.sender import Transaction
+from tests.support.joined import Line
 
 WAYS = ["step by step", "pipelining", "chunking"]
 
 
-class Joined:
-    """A sender that talks to a receiver; `size` is the length of the pieces in which octets travel."""
+class Joined(Line):
+    """A sender and a receiver, greeted; the receiver offers what `way` needs."""
 
     def __init__(self, way: str, size: int = 10**6, settings: dict[str, str] | None = None) -> None:
-        self.sender, self.peer, self.size = Sender("client.example"), EnginePeer(settings), size
-        self._way, self._heard = way, 0
+        super().__init__(settings, size)
+        self._way = way
         self.exchange()
         self.sender.hello()
         self.exchange()
@@ -26,20 +26,12 @@ class Joined:
     def exchange(self) -> list[Event]:
         """Carry octets to and fro until both are silent; return what the sender was told."""
         told: list[Event] = []
-        while True:
-            octets = self.sender.data_to_send()
-            for start in range(0, len(octets), self.size):
-                self.peer.send(octets[start : start + self.size])
-            answer, self._heard = self.peer.sent[self._heard :], len(self.peer.sent)
-            for start in range(0, len(answer), self.size):
-                self.sender.receive_data(answer[start : start + self.size])
-                while (event := self.sender.next_event()) is not None:
-                    told.append(event)
-                    assert not isinstance(event, PeerFault), event
-                    if isinstance(event, HelloReply):
-                        self._forget()
-            if not octets and not answer:
-                return told
+        for event in self.carry():
+            told.append(event)
+            assert not isinstance(event, PeerFault), event
+            if isinstance(event, HelloReply):
+                self._forget()
+        return told
 
     def _forget(self) -> None:
         """Have the peer offer less than it does."""

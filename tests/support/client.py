@@ -10,7 +10,7 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 ENVELOPE = b"MAIL FROM:<a@client.example>\r\nRCPT TO:<box@example.com>\r\n"
 
@@ -200,3 +200,25 @@ def session(port: int, *, tls: bool = False, source: str = "127.0.0.1") -> Itera
             client.start_tls()
             client.ehlo()
         yield client
+
+
+def wait_end(
+    client: Client,
+    keep: Callable[[], None] = lambda: None,
+    every: float = 0.2,
+    ends: tuple[type[OSError], ...] = (ConnectionError,),
+) -> str:
+    """Do something every now and then until the server closes, or ends it as `ends` says; return what it said."""
+    client.socket.settimeout(every)
+    said = ""
+    while True:
+        try:
+            piece = client.socket.recv(65536)
+        except TimeoutError:
+            keep()
+            continue
+        except ends:
+            return said
+        if not piece:
+            return said
+        said += piece.decode("latin-1")

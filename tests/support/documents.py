@@ -36,3 +36,22 @@ match = "example.com"
 [routes]
 ALL = ["127.0.0.1:{inside}"]
 """
+
+
+def private_out(port: int) -> str:
+    """A private listener that takes mail for everywhere, without limit; what does not go waits an hour."""
+    return f"""
+[listeners.Out]
+type = "private"
+address = "127.0.0.1"
+port = {port}
+sender_groups = [{{ name = "RELAYLIST", senders = ["127.0.0.1"], policy = "RELAY" }}]
+
+[listeners.Out.default_policy]
+max_messages_per_connection = -1
+max_recipients_per_hour = -1
+
+[bounce_profiles.Default]
+initial_wait = 3600
+max_wait = 3600
+"""

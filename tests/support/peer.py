@@ -17,6 +17,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.support.serving import Serving
+
 CLOSE = object()
 SILENT = object()
 MODERN = ("PIPELINING", "CHUNKING", "8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES", "SIZE 50000000")
@@ -62,7 +64,7 @@ class Session:
         return [line.removeprefix("TLS ").split(" ")[0].split(":")[0].upper() for line in self.commands]
 
 
-class Peer:
+class Peer(Serving):
     """The server; also an async context manager."""
 
     def __init__(
@@ -77,12 +79,11 @@ class Peer:
         self.extensions = extensions
         self.answers = dict(answers or {})
         self.tls = tls
-        self.address, self.port = address, port
+        super().__init__(address, port)
         self.sessions: list[Session] = []
         self.injected = b""
         """Sent behind the 220 to STARTTLS in the same segment."""
         self._changed = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def messages(self) -> list[Received]:
@@ -96,22 +97,7 @@ class Peer:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def __aenter__(self) -> Peer:
-        self._server = await asyncio.start_server(self._accept, self.address, self.port, limit=1 << 20)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = Session()
         self.sessions.append(session)
         try:

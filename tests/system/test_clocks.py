@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.client import Client, session
+from tests.support.client import Client, session, wait_end
 from tests.support.dns_server import dns_thread
 from tests.support.gateway import Gateway, gateway
 from tests.support.probed import worker_memory
@@ -70,23 +70,6 @@ class End:
 
     words: str
     after: float
-
-
-def wait_end(client: Client, keep: Callable[[], None] = lambda: None, every: float = 0.2) -> str:
-    """Do something every now and then until the server closes; return what it said."""
-    client.socket.settimeout(every)
-    said = ""
-    while True:
-        try:
-            piece = client.socket.recv(65536)
-        except TimeoutError:
-            keep()
-            continue
-        except ConnectionError:
-            return said
-        if not piece:
-            return said
-        said += piece.decode("latin-1")
 
 
 def says_nothing(ports: Ports) -> str:

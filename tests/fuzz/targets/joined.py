@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from gatepost.smtp import events
 from gatepost.smtp.path import Path, parse_path
-from gatepost.smtp.sender import Sender, Transaction
-from tests.support.dialog import EnginePeer
+from gatepost.smtp.sender import Transaction
+from tests.support.joined import Line
 
 WORDS = (
     b"\xff",
@@ -133,12 +133,12 @@ def _meant(address: str) -> str:
     return str(path).lower() if isinstance(path, Path) else ""
 
 
-class Link:
+class Link(Line):
     """A sender and a receiver, greeted."""
 
     def __init__(self, way: int, step: int) -> None:
-        self.sender, self.peer = Sender("client.example"), EnginePeer(_SETTINGS)
-        self._way, self._step, self._heard = way, step, 0
+        super().__init__(_SETTINGS, step)
+        self._way = way
         self.ends: list[int] = []
         self.refused_by_session = False
         self.exchange()
@@ -147,17 +147,8 @@ class Link:
 
     def exchange(self) -> None:
         """Carry octets to and fro until both are silent."""
-        while True:
-            octets = self.sender.data_to_send()
-            for start in range(0, len(octets), self._step):
-                self.peer.send(octets[start : start + self._step])
-            answer, self._heard = self.peer.sent[self._heard :], len(self.peer.sent)
-            for start in range(0, len(answer), self._step):
-                self.sender.receive_data(answer[start : start + self._step])
-                while (event := self.sender.next_event()) is not None:
-                    self._note(event)
-            if not octets and not answer:
-                return
+        for event in self.carry():
+            self._note(event)
 
     def _note(self, event: events.Event) -> None:
         assert not isinstance(event, events.PeerFault), event

@@ -8,6 +8,10 @@ PYTHON ?= $(shell for need in ", ensurepip" ""; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
+# A lock file is complete; `--no-deps` keeps pip from looking further, which one of 23 does for extras (`coverage[toml]`) and
+# then refuses the newer release that it found for want of a pin.
+PIP_LOCKED := $(PIP) --no-deps --require-hashes
+
 # The stamps carry the hash of what they were made from: a changed lock file has no stamp yet.
 RUNTIME_STAMP := .venv/.runtime-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 DEV_STAMP := .venv/.dev-$(shell cat requirements-dev.lock pyproject.toml | sha256sum | cut -c1-16)
@@ -31,14 +35,14 @@ $(RUNTIME_STAMP):
 	@echo "venv: installing the runtime packages (once for each change of requirements.lock)"
 	@[ -x $(BIN)/python ] && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv || { \
 		echo "$(PYTHON) cannot make a virtual environment; on Debian install python3-venv" >&2; exit 1; }
-	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP_LOCKED) -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@rm -f .venv/.runtime-*
 	@touch $@
 
 $(DEV_STAMP): $(RUNTIME_STAMP)
 	@echo "dev: installing the test and lint tools"
-	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PIP_LOCKED) -r requirements-dev.lock
 	@rm -f .venv/.dev-*
 	@touch $@
 

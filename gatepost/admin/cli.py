@@ -34,6 +34,7 @@ COMMANDS = {
     "trace": "cli_trace",
     "tls": "cli_tls",
     "user": "cli_user",
+    "shell": "cli_shell",
 }
 """Each command or group of commands, and the module beside this one that has it."""
 

@@ -60,7 +60,7 @@ class Cli:
             if isinstance(line, str):
                 print(line)
             else:
-                print(_rendered(line))
+                print(rendered(line))
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -120,11 +120,11 @@ def table(*headers: str, rows: Iterable[Iterable[object]], right: tuple[int, ...
     return made
 
 
-def _rendered(thing: RenderableType) -> str:
+def rendered(thing: RenderableType, width: int | None = None) -> str:
     """Render for the terminal at hand, or for 80 columns; no line ends in blanks, so that output can be compared."""
     from rich.console import Console
 
-    console = Console(markup=False, highlight=False)
+    console = Console(markup=False, highlight=False, width=width)
     with console.capture() as capture:
         console.print(thing)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())

@@ -20,6 +20,7 @@ from gatepost.outbound.queue import DestinationQueue
 from gatepost.outbound.router import NextHop, Router, Unroutable
 from gatepost.outbound.settlement import Settlement
 from gatepost.outbound.shared import Shared
+from gatepost.outbound.suspects import CRASHES
 from gatepost.outbound.transaction import Exchange, Result, transaction
 from gatepost.policy.failure import Cost
 from gatepost.records import maillog
@@ -169,11 +170,13 @@ class Delivery:
 
     # --- one message -------------------------------------------------------------------------------------------------
 
-    async def _carry(self, connection: Connection, job: Job, *, hosts_left: bool) -> _End | None:
+    async def _carry(
+        self, connection: Connection, job: Job, *, hosts_left: bool, content: Content | None = None
+    ) -> _End | None:
         """Carry one job; None when the connection may go on."""
-        content = job.parcel.content or await self._load(job)
+        content = content or job.parcel.content
         if content is None:
-            return None
+            return await self._carry_from_spool(connection, job, hosts_left=hosts_left)
         self._shared.journal.info(maillog.delivery_start(connection.dcid, job.parcel.envelope.mid, job.rids))
         try:
             exchange = Exchange(connection.dialogue, transaction(job.parcel.envelope, job.rids), content)
@@ -193,6 +196,21 @@ class Delivery:
             self._shared.metrics.bytes["out"] += job.parcel.envelope.size
             return None
         return await self._settle(connection, job, result)
+
+    async def _carry_from_spool(self, connection: Connection, job: Job, *, hosts_left: bool) -> _End | None:
+        """Carry a job whose content is not in memory: one that may have been in hand when the process before crashed."""
+        mid = job.parcel.envelope.mid
+        suspects = self._shared.suspects
+        if suspects.is_condemned(mid):
+            held = Held(f"the process crashed {CRASHES} times while this message was being delivered")
+            await self._settlement.settle(job.parcel, dict.fromkeys(job.rids, held), attempts=job.attempts)
+            suspects.acquit(mid)
+            return None
+        async with suspects.in_hand(mid):
+            content = await self._load(job)
+            if content is None:
+                return None
+            return await self._carry(connection, job, hosts_left=hosts_left, content=content)
 
     async def _load(self, job: Job) -> Content | None:
         """Fetch content that is not in memory; None when the message is gone or was set aside by the spool."""

@@ -24,6 +24,7 @@ from gatepost.outbound.queue import DestinationQueue
 from gatepost.outbound.router import Router
 from gatepost.outbound.settlement import Settlement
 from gatepost.outbound.shared import Shared
+from gatepost.outbound.suspects import Suspects
 from gatepost.outbound.verbs import Verbs
 from gatepost.policy.failure import Cost
 from gatepost.records import maillog
@@ -57,6 +58,7 @@ class Scheduler:
         *,
         snapshot: Callable[[], Snapshot],
         spool: Spool,
+        suspects: Suspects,
         journal: Journal,
         metrics: Metrics,
         leases: Leases,
@@ -68,6 +70,7 @@ class Scheduler:
         self._shared = shared = Shared(
             snapshot=snapshot,
             spool=spool,
+            suspects=suspects,
             journal=journal,
             metrics=metrics,
             leases=leases,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gatepost.leases import Leases
 from gatepost.net.dns import Resolver
+from gatepost.outbound.suspects import Suspects
 from gatepost.records.journal import Journal
 from gatepost.records.metrics import Metrics
 from gatepost.snapshot import Snapshot
@@ -20,6 +21,7 @@ class Shared:
     snapshot: Callable[[], Snapshot]
     """The configuration in force; a delivery takes it when it starts."""
     spool: Spool
+    suspects: Suspects
     journal: Journal
     metrics: Metrics
     leases: Leases

@@ -65,6 +65,11 @@ def rcpt_rejected(mid: int, icid: int, address: str, reason: str = "Rejected by 
     return f"MID {mid} ICID {icid} To: <{printable(address)}> {printable(reason)}"
 
 
+def rcpt_mapped(mid: int, icid: int, address: str, made: str, entry: str) -> str:
+    """The domain map rewrote a recipient; what became of it stands in the next line. Ours."""
+    return f"MID {mid} ICID {icid} domain map {printable(entry)} rewrote <{printable(address)}> to <{printable(made)}>"
+
+
 def message_id(mid: int, value: str) -> str:
     """The Message-ID field, angle brackets included."""
     return f"MID {mid} Message-ID '{printable(value)}'"
@@ -214,6 +219,12 @@ def connection_error(dcid: int, address: str, details: str, interface: str, reas
 def deleted(mid: int, rids: Sequence[int]) -> str:
     """An operator deleted these recipients."""
     return f"Deleted: MID {mid} to {_list(rids)}"
+
+
+def crashed(worker: int, mids: Sequence[int], trace: str) -> str:
+    """The process before this one crashed, in a fault of a library; ours."""
+    suspects = f"in hand were MID {_list(mids)}, which go out one at a time now" if mids else "no message is known to be why"
+    return f"{internal_error(f'worker {worker}, which crashed', trace)}; {suspects}"
 
 
 def held(mid: int, rids: Sequence[int], reason: str) -> str:

@@ -28,6 +28,7 @@ from gatepost.inbound.listener import Inbound
 from gatepost.inbound.shared import Shared
 from gatepost.net.dns import Resolver
 from gatepost.outbound.scheduler import Scheduler
+from gatepost.outbound.suspects import Suspects
 from gatepost.policy.access import PackedTable
 from gatepost.records import maillog
 from gatepost.records.backlog import note
@@ -105,6 +106,10 @@ class Worker:
         gateway = self._snapshot.gateway
         self._spool = Spool.open(self._state / "spool", self._index, Floor(space=gateway.min_free_space))
         self._journal = Journal(self._state, self._index, retention_days=gateway.records_retention_days)
+        self._suspects = Suspects(self._state / "spool", self._index)
+        if self._suspects.crash:
+            self._journal.critical(maillog.crashed(self._index, self._suspects.accused, self._suspects.crash))
+        self._suspects.watch()
         if self._spool.repaired:
             self._journal.critical(maillog.shard_repaired(self._index, self._spool.repaired))
         self._resolver = Resolver(gateway.dns_servers)
@@ -117,6 +122,7 @@ class Worker:
         self._scheduler = Scheduler(
             snapshot=lambda: self._snapshot,
             spool=self._spool,
+            suspects=self._suspects,
             journal=self._journal,
             metrics=self._metrics,
             leases=leases,

@@ -2,6 +2,7 @@
 
 `shard-N.db` (with SQLite's `-wal` and `-shm`) holds envelopes, states and small bodies; `shard-N/` holds one file for each
 body over 256 KiB, named by its MID; `shard-N.lock` says who owns the shard; `shard-N.reserve` is room kept for a full disk.
+Beside them lie `shard-N.delivering` and `shard-N.crash` of `outbound.suspects`.
 Never deletes anything but body files that no message owns.
 """
 

@@ -230,7 +230,6 @@ if any("gatepost.service.worker" in word for word in sys.orig_argv):
 
 
 @pytest.mark.long
-@pytest.mark.xfail(strict=True, reason="nothing remembers across a crash which message was being delivered")
 def test_a_message_that_crashes_the_process_is_set_aside_and_the_queue_goes_on(tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "sitecustomize.py").write_text(CRASHES)

@@ -17,6 +17,7 @@ from pathlib import Path
 from gatepost.config.model import BounceProfile, Config, Gateway
 from gatepost.net.dns import Resolver
 from gatepost.outbound.scheduler import Scheduler
+from gatepost.outbound.suspects import Suspects
 from gatepost.records.message_record import MessageRecord, OutcomeRecord
 from gatepost.records.metrics import Metrics
 from gatepost.records.tls_record import TlsRecord
@@ -104,10 +105,12 @@ class Outbound:
         self.leases = LocalLeases()
         self.directory = directory
         self.spool = Spool.open(directory, 0, Floor(space=0, inodes=0))
+        self.suspects = Suspects(directory, 0)
         self.resolver = Resolver([dns], patience=1.0)
         self.configure(config)
         self._mids, self._dcids = itertools.count(1000), itertools.count(1)
         self.scheduler = Scheduler(
+            suspects=self.suspects,
             snapshot=lambda: self.snapshot,
             spool=self.spool,
             journal=self.journal,  # type: ignore[arg-type]

@@ -82,6 +82,14 @@ def pending(operator: Operator) -> Pending:
         return _pending(store, store.draft())
 
 
+def is_changed(operator: Operator) -> bool:
+    """Whether the draft would change anything; a question that judges nothing, and is cheap."""
+    if not operator.config_db.exists():
+        return False
+    with opened(operator) as store:
+        return store.draft().changed
+
+
 def difference_text(operator: Operator) -> str:
     """Return what the draft would change as a unified diff, keys masked."""
     with opened(operator) as store:

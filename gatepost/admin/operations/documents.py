@@ -47,7 +47,12 @@ def check_file(operator: Operator, name: str) -> Examined:
 
 def import_file(operator: Operator, name: str, *, force: bool = False) -> Pending:
     """Replace the draft by a document; refused with every error in it."""
-    found = examine(read_file(name), _draft(operator))
+    return import_document(operator, read_file(name), force=force)
+
+
+def import_document(operator: Operator, octets: str | bytes, *, force: bool = False) -> Pending:
+    """Replace the draft by a document that was read already."""
+    found = examine(octets, _draft(operator))
     made = configuration.replace(operator, found.accepted(), force=force, problems=found.problems)
     return msgspec.structs.replace(made, notes=found.notes)
 

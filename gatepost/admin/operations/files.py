@@ -1,0 +1,77 @@
+"""The files that consoles read and write by name: documents and tables, in one directory of the state directory.
+
+A name is no path: whoever reaches the console from elsewhere can reach no file but these. Only their owner reads them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from gatepost.admin.operations.documents import read_file
+from gatepost.admin.operations.operator import Operator
+from gatepost.errors import GatepostError
+
+DIRECTORY = "configuration"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,127}")
+
+
+def directory(operator: Operator) -> Path:
+    """Return where the files are."""
+    return operator.state / DIRECTORY
+
+
+def listing(operator: Operator) -> list[str]:
+    """Return the names of the files there are."""
+    try:
+        return sorted(one.name for one in directory(operator).iterdir() if one.is_file())
+    except FileNotFoundError:
+        return []
+
+
+def read(operator: Operator, name: str) -> str:
+    """Return the text of a file; GatepostError where there is none."""
+    octets = read_file(str(_path(operator, name)))
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        raise GatepostError(f"{name} is not UTF-8 text") from None
+
+
+def write(operator: Operator, name: str, text: str) -> Path:
+    """Write a file, whole or not at all, in the place of one of that name; returns where it is."""
+    path = _path(operator, name)
+    operator.prepare()
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        _own(path.parent)
+        made = path.with_name(f".{name}.{os.getpid()}")
+        try:
+            with open(
+                os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "w", encoding="utf-8"
+            ) as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            _own(made)
+            made.replace(path)
+        finally:
+            made.unlink(missing_ok=True)
+    except OSError as error:
+        raise GatepostError(f"{path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def _path(operator: Operator, name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise GatepostError(
+            f"{name!r} is not the name of a file: letters, digits and . _ @ + - are allowed, and no directory"
+        )
+    return directory(operator) / name
+
+
+def _own(path: Path) -> None:
+    if os.geteuid() == 0:  # root acts for the service's user, who must be able to read it
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

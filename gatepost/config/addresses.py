@@ -1,6 +1,6 @@
-"""Patterns of envelope addresses: rows of the Recipient Access Table and entries of address lists.
+"""Patterns of envelope addresses: rows of the Recipient Access Table and of the domain map, entries of address lists.
 
-Both languages say the same with another spelling (`example.com` in the table is `@example.com` in a list), so both are
+The languages say the same with another spelling (`example.com` in the table is `@example.com` in a list), so all are
 read into one value. Nothing here matches: `policy.recipients` compiles the patterns.
 """
 
@@ -57,6 +57,30 @@ def parse_list_entry(text: str) -> AddressPattern:
     if not domain:
         raise ValueError("'@' alone names no address: write user@example.com, user@, @example.com or @.example.com")
     return _domain_pattern("", domain)
+
+
+def parse_mapped(text: str) -> AddressPattern:
+    """Read the `match` of a domain map row: `@old.example`, `@.old.example`, `joe@old.example`."""
+    pattern = _mapping_side(text, "@old.example, @.old.example or joe@old.example")
+    if pattern.local and not pattern.domain:
+        raise ValueError(f"{text!r} has no domain: write one behind the @")
+    if pattern.below:
+        parse_domain(pattern.domain)  # which is meant itself as well
+    return pattern
+
+
+def parse_mapping_target(text: str) -> AddressPattern:
+    """Read the `to` of a domain map row: `@new.example`, or `joe@new.example`."""
+    pattern = _mapping_side(text, "@new.example or joe@new.example")
+    if pattern.below or not pattern.domain:
+        raise ValueError(f"{text!r} does not say which domain: write @new.example or joe@new.example")
+    return pattern
+
+
+def _mapping_side(text: str, forms: str) -> AddressPattern:
+    if "@" not in text:
+        raise ValueError(f"{text!r} has no @: write {forms}")
+    return parse_list_entry(text)
 
 
 def _full_address(local: str, domain: str, text: str) -> AddressPattern:

@@ -2,12 +2,20 @@
 
 Every parser takes the text as it stands in the document and raises ValueError with one sentence, `what is wrong: how to mend
 it` (the second half where there is more to say than the forms allowed). A leading dot
-(`.example.com`, `@.example.com`) always means what is below the domain and never the domain itself.
+(`.example.com`, `@.example.com`) means what is below the domain and not the domain itself, but in the domain map both.
 """
 
 from __future__ import annotations
 
-from gatepost.config.addresses import ALL, AddressPattern, parse_list_entry, parse_literal, parse_recipient
+from gatepost.config.addresses import (
+    ALL,
+    AddressPattern,
+    parse_list_entry,
+    parse_literal,
+    parse_mapped,
+    parse_mapping_target,
+    parse_recipient,
+)
 from gatepost.config.names import parse_domain
 from gatepost.config.networks import Network, parse_address, parse_network
 from gatepost.config.routes import (
@@ -46,6 +54,8 @@ __all__ = [
     "parse_key",
     "parse_list_entry",
     "parse_literal",
+    "parse_mapped",
+    "parse_mapping_target",
     "parse_network",
     "parse_recipient",
     "parse_route",

@@ -164,6 +164,16 @@ class Recipient(_Document, frozen=True, kw_only=True):
     """What RCPT with such a recipient is answered; a recipient that no row matches is refused 550 #5.1.0."""
 
 
+class DomainMapping(_Document, frozen=True, kw_only=True):
+    """One row of the domain map."""
+
+    match: str
+    """`@old.example`, `@.old.example` or `joe@old.example`. Here the leading dot stands for the domain and all below it, as
+    the appliance has it; in the other tables it leaves the domain itself out."""
+    to: str
+    """`@new.example`, which keeps the local part, or `joe@new.example`."""
+
+
 class Listener(_Document, frozen=True, kw_only=True):
     """An SMTP service on one address and port."""
 
@@ -183,6 +193,9 @@ class Listener(_Document, frozen=True, kw_only=True):
     """Connections that may wait to be taken (listen backlog)."""
     default_domain: str = ""
     """Completes an address without domain; empty: such addresses are refused."""
+    domain_map: list[DomainMapping] = []
+    """Recipients that are rewritten before the Recipient Access Table is asked; first match decides, and what it makes is
+    not looked up again. Only the envelope changes: header fields stay as the sender wrote them."""
     bounce_profile: str = "Default"
     """Name of the bounce profile for messages that came in here, unless the destination names one."""
     bare_line_endings: Literal["refuse", "repair"] = "refuse"
@@ -281,7 +294,7 @@ class Config(_Document, frozen=True, kw_only=True):
     """`Default` exists with the defaults when it is not named."""
 
 
-ROW_NAMES: dict[type, str] = {SenderGroup: "name", Recipient: "match"}
+ROW_NAMES: dict[type, str] = {SenderGroup: "name", Recipient: "match", DomainMapping: "match"}
 """Tables that stand in lists, and the field that names a row in a path."""
 BUILTIN_PROFILES = ("gui", "inbound", "outbound")
 BARE_BEHAVIORS = ("ACCEPT", "RELAY", "REJECT", "TCPREFUSE", "CONTINUE")

@@ -15,6 +15,8 @@ from gatepost.policy.verdict import Host, Policy
 from gatepost.records import maillog
 from gatepost.records.message_record import MessageRecord
 from gatepost.smtp import events, reply
+from gatepost.smtp.grammar import encode_xtext
+from gatepost.smtp.parameters import MAX_ORCPT
 from gatepost.smtp.path import Path
 from gatepost.smtp.reply import Reply
 from gatepost.snapshot import ListenerSnapshot, Snapshot
@@ -47,6 +49,7 @@ class Transaction:
         self.mid = shared.next_mid()
         self._reverse_path = str(reverse_path)
         self._recipients: list[str] = []
+        self._for = ""  # the first of them, as the client named it
         self._notify: list[str] = []
         self._orcpt: list[str] = []
         self._start = b""
@@ -61,7 +64,13 @@ class Transaction:
         if (refusal := access.recipient(self._policy, len(self._recipients))) is not None:
             return refusal
         verdict = self._listener.recipients.judge(self._policy, event.forward_path)
-        address = str(verdict.forward_path)
+        address = named = str(verdict.forward_path)
+        orcpt = event.orcpt
+        if (rewriting := verdict.rewriting) is not None:
+            # The client hears of the address that it named, and so does the sender, should a report come to be written.
+            named = str(rewriting.written)
+            orcpt = orcpt or _original_recipient(named)
+            journal.info(maillog.rcpt_mapped(self.mid, self._icid, named, address, rewriting.entry))
         if verdict.reply is not None:
             journal.info(maillog.rcpt_rejected(self.mid, self._icid, address))
             return verdict.reply
@@ -69,10 +78,12 @@ class Transaction:
             journal.info(maillog.rcpt_rejected(self.mid, self._icid, address, "Rejected by Injection Control"))
             return reply.TOO_MANY_RECIPIENTS_THIS_HOUR
         journal.info(maillog.rcpt_to(self.mid, self._icid, len(self._recipients), address))
+        if not self._recipients:
+            self._for = named
         self._recipients.append(address)
         self._notify.append(event.notify)
-        self._orcpt.append(event.orcpt)
-        return reply.recipient_ok(address)
+        self._orcpt.append(orcpt)
+        return reply.recipient_ok(named)
 
     async def _within_rate(self) -> bool:
         limit = self._policy.max_recipients_per_hour
@@ -94,7 +105,7 @@ class Transaction:
                 tls=tls,
                 smtputf8=self._mail.smtputf8,
                 mid=self.mid,
-                recipient=self._recipients[0] if len(self._recipients) == 1 else "",
+                recipient=self._for if len(self._recipients) == 1 else "",
                 now=time.time(),
             )
         )
@@ -183,3 +194,9 @@ class Transaction:
                 revision=self._snapshot.revision,
             )
         )
+
+
+def _original_recipient(address: str) -> str:
+    """Return ORCPT for a recipient that we rewrote, as RFC 3461 5.2.1 has it; empty where it would be too long."""
+    orcpt = f"{'rfc822' if address.isascii() else 'utf-8'};{encode_xtext(address)}"
+    return orcpt if len(orcpt) <= MAX_ORCPT else ""

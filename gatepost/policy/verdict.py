@@ -58,17 +58,35 @@ class AccessVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """`198.51.100.7 is in 198.51.100.0/24 of sender group PARTNERS, policy PARTNER_TLS`"""
 
 
+class Rewriting(msgspec.Struct, frozen=True):
+    """What the domain map made of a recipient."""
+
+    written: Path
+    """The recipient as the client named it, completed with its domain."""
+    path: Path
+    """The recipient that takes its place."""
+    entry: str
+    """The row that did it, as it stands in the map."""
+
+    @property
+    def reason(self) -> str:
+        """Say it in words."""
+        return f"{self.written} becomes {self.path} by {self.entry} of the domain map"
+
+
 class RecipientVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the RAT says of a recipient."""
 
     accepted: bool
     forward_path: Path
-    """The recipient as it is to be recorded: completed with a domain where it came without."""
+    """The recipient as it is to be recorded: completed with a domain where it came without, rewritten by the domain map."""
     entry: str
     """The row that matched, as it stands in the table; `ALL`; empty on a listener without a RAT."""
     reason: str
     reply: Reply | None = None
     """The refusal."""
+    rewriting: Rewriting | None = None
+    """What the domain map did, where it did anything."""
 
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):

@@ -134,6 +134,32 @@ RULES = [
         "listeners.A.sender_groups.P.senders[0]",
         "is not supported",
     ),
+    (
+        "[[listeners.A.domain_map]]\nmatch = 'old.example'\nto = '@b.example'",
+        'listeners.A.domain_map."old.example".match',
+        "write @old.example, @.old.example or joe@old.example",
+    ),
+    (
+        "[[listeners.A.domain_map]]\nmatch = 'joe@'\nto = '@b.example'",
+        'listeners.A.domain_map."joe@".match',
+        "has no domain",
+    ),
+    (
+        "[[listeners.A.domain_map]]\nmatch = '@.example'\nto = '@b.example'",
+        'listeners.A.domain_map."@.example".match',
+        "full domain name",
+    ),
+    (
+        "[[listeners.A.domain_map]]\nmatch = '@a.example'\nto = '@.b.example'",
+        'listeners.A.domain_map."@a.example".to',
+        "does not say which domain",
+    ),
+    (
+        "[[listeners.A.domain_map]]\nmatch = '@.a.example'\nto = '@b.example'\n"
+        "[[listeners.A.domain_map]]\nmatch = 'joe@c.A.example'\nto = '@b.example'",
+        '-listeners.A.domain_map."joe@c.A.example".match',
+        "@.a.example stands above it",
+    ),
     ("[address_lists.x]\naddresses = ['a.b']", "address_lists.x.addresses[0]", "has no @"),
     ("[destinations.'A.b']", 'destinations."A.b"', "write a.b"),
     ("[destinations.ALL]", "destinations.ALL", "default_destination"),

@@ -21,8 +21,9 @@ def test_every_table_is_described() -> None:
         "[gateway]",
         "[listeners.NAME]",
         "[[listeners.NAME.sender_groups]]",
+        "[[listeners.NAME.domain_map]]",
         '[destinations."DOMAIN"]',
         "[routes]",
     ):
         assert f"### `{heading}`" in page
-    assert len(ROW_NAMES) == 2
+    assert len(ROW_NAMES) == 3

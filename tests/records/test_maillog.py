@@ -47,6 +47,10 @@ from gatepost.records.printable import LIMIT, printable
             maillog.rcpt_rejected(1, 2, "a@x", "Rejected by Injection Control"),
             "MID 1 ICID 2 To: <a@x> Rejected by Injection Control",
         ),
+        (
+            maillog.rcpt_mapped(6, 5, "joe@old.example", "joe@new.example", "@.old.example"),
+            "MID 6 ICID 5 domain map @.old.example rewrote <joe@old.example> to <joe@new.example>",
+        ),
         (maillog.message_id(200, "<37gva9@mail.example.com>"), "MID 200 Message-ID '<37gva9@mail.example.com>'"),
         (maillog.subject(200, "Hello"), "MID 200 Subject 'Hello'"),
         (maillog.ready(6, 100, "sender@remotehost.com"), "MID 6 ready 100 bytes from <sender@remotehost.com>"),

@@ -6,9 +6,17 @@ import ipaddress
 from collections.abc import Iterator
 from itertools import combinations
 
-from gatepost.config.checks.common import Path, known, syntax
+from gatepost.config.checks.common import Path, known, rows, syntax
 from gatepost.config.checks.profiles import profile_names
-from gatepost.config.entries import Endpoint, parse_address, parse_domain, parse_endpoint
+from gatepost.config.entries import (
+    AddressPattern,
+    Endpoint,
+    parse_address,
+    parse_domain,
+    parse_endpoint,
+    parse_mapped,
+    parse_mapping_target,
+)
 from gatepost.config.model import (
     BARE_BEHAVIORS,
     Config,
@@ -38,10 +46,40 @@ def check_listeners(config: Config, report: Report) -> None:
         for place, certificate in enumerate(listener.certificates):
             where = (*path, "certificates", place)
             known(report, where, certificate, config.certificates, "certificate", "certificates")
+        _check_domain_map(path, listener, report)
         _check_certificate_is_there(path, listener, report)
         for policy_path, policy in policies_of(name, listener):
             _check_policy(policy_path, policy, listener.default_policy, config, report)
     _check_ports(config, report)
+
+
+def _check_domain_map(path: Path, listener: Listener, report: Report) -> None:
+    seen: dict[AddressPattern, str] = {}
+    for part, row in rows(listener.domain_map):
+        here = (*path, "domain_map", part)
+        mend = "write @old.example, @.old.example or joe@old.example"
+        syntax(report, (*here, "match"), row.match, parse_mapped, mend)
+        syntax(report, (*here, "to"), row.to, parse_mapping_target, "write @new.example or joe@new.example")
+        try:
+            pattern = parse_mapped(row.match)
+        except ValueError:
+            continue
+        hider = next((seen[taker] for taker in _takers(pattern) if taker in seen), None)
+        if hider is not None:
+            mend = "move it up, or take one of the two rows out"
+            report.warning((*here, "match"), row.match, f"never matches: {hider} stands above it", mend)
+        seen.setdefault(pattern, row.match)
+
+
+def _takers(pattern: AddressPattern) -> Iterator[AddressPattern]:
+    """Return every row of a domain map that takes all that a pattern names."""
+    yield pattern
+    if not pattern.below:
+        yield AddressPattern(domain=pattern.domain)
+    domain = pattern.domain
+    while domain:
+        yield AddressPattern(domain=domain, below=True)
+        domain = domain.partition(".")[2]
 
 
 def policies_of(name: str, listener: Listener) -> Iterator[tuple[Path, DefaultPolicy | MailFlowPolicy]]:

@@ -13,7 +13,10 @@ from operator import attrgetter
 
 from gatepost.admin.console.talk import Operations, Talk
 
-MODULES = ("session",)
+MODULES = (
+    "configuration",
+    "session",
+)
 """Each module that has commands; add your own, one a line."""
 
 

@@ -16,8 +16,9 @@ from types import FrameType
 
 from gatepost import __version__
 from gatepost.admin.console.commands import Command, commands
-from gatepost.admin.console.talk import Ended, Left, Source, Talk
-from gatepost.admin.operations.configuration import log
+from gatepost.admin.console.talk import Ended, Left, Quit, Source, Talk
+from gatepost.admin.operations.configuration import is_changed, log
+from gatepost.admin.operations.consoles import present
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.operations.stores import load
 from gatepost.errors import GatepostError
@@ -25,15 +26,18 @@ from gatepost.errors import GatepostError
 UNNAMED = "gatepost"
 
 
-class Quit(Left):
-    """The person has left the console."""
+async def shell(operator: Operator, source: Source, origin: str = "local") -> int:
+    """Run the console until it is left; returns how many commands were refused or not known.
+
+    `origin`: where the person is, for `who`.
+    """
+    with present(operator, origin):
+        return await _prompt(Talk(operator, source))
 
 
-async def shell(operator: Operator, source: Source) -> int:
-    """Run the console until it is left; returns how many commands were refused or not known."""
-    talk = Talk(operator, source)
+async def _prompt(talk: Talk) -> int:
     known = commands()
-    host = _Host(operator)
+    host = _Host(talk.operator)
     refused = 0
     talk.say(f"Gatepost {__version__}; ? lists the commands.")
     while True:
@@ -41,6 +45,8 @@ async def shell(operator: Operator, source: Source) -> int:
         try:
             line = await talk.command(host.name(), list(known))
         except Ended:
+            if is_changed(talk.operator):
+                talk.say("There are changes that are not committed; they stay in the draft.")
             return refused
         except Left:
             continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar, overload
 
 from gatepost.admin.cli_base import rendered
 from gatepost.admin.cli_problems import problem_lines, verdict
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 T = TypeVar("T")
+Line: TypeAlias = "str | RenderableType"
 Kind = Literal["command", "answer", "secret"]
 Told = Callable[[str, int, int], None]
 Operations = Sequence[tuple[str, str]]
@@ -34,6 +35,10 @@ class Left(Exception):
 
 class Ended(Left):
     """There is no more input."""
+
+
+class Quit(Left):
+    """The person leaves the console, and means it."""
 
 
 class Source(Protocol):
@@ -64,7 +69,7 @@ class Talk:
         self.operator = operator
         self._source = source
 
-    def say(self, *lines: str | RenderableType) -> None:
+    def say(self, *lines: Line) -> None:
         """Print lines, or tables; without any, an empty line."""
         width = self._source.width
         texts = (line if isinstance(line, str) else rendered(line, width) for line in lines or ("",))

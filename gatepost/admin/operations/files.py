@@ -9,7 +9,7 @@ import os
 import re
 from pathlib import Path
 
-from gatepost.admin.operations.documents import read_file
+from gatepost.admin.operations.documents import MAX_FILE, read_file
 from gatepost.admin.operations.operator import Operator
 from gatepost.errors import GatepostError
 
@@ -30,16 +30,20 @@ def listing(operator: Operator) -> list[str]:
         return []
 
 
+def read_octets(operator: Operator, name: str, limit: int = MAX_FILE) -> bytes:
+    """Return what a file holds; GatepostError where there is none."""
+    return read_file(str(_path(operator, name)), limit)
+
+
 def read(operator: Operator, name: str) -> str:
     """Return the text of a file; GatepostError where there is none."""
-    octets = read_file(str(_path(operator, name)))
     try:
-        return octets.decode()
+        return read_octets(operator, name).decode()
     except UnicodeDecodeError:
         raise GatepostError(f"{name} is not UTF-8 text") from None
 
 
-def write(operator: Operator, name: str, text: str) -> Path:
+def write(operator: Operator, name: str, content: str | bytes) -> Path:
     """Write a file, whole or not at all, in the place of one of that name; returns where it is."""
     path = _path(operator, name)
     operator.prepare()
@@ -48,10 +52,8 @@ def write(operator: Operator, name: str, text: str) -> Path:
         _own(path.parent)
         made = path.with_name(f".{name}.{os.getpid()}")
         try:
-            with open(
-                os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "w", encoding="utf-8"
-            ) as file:
-                file.write(text)
+            with open(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             _own(made)

@@ -58,7 +58,7 @@ class Operation:
         self.error: Exception | None = None
         self.done: asyncio.Future[object] | None = None
         self.frees = False
-        """It records progress: such an operation may use the reserve of a full disk."""
+        """It records progress, or lets mail leave sooner: such an operation may use the reserve of a full disk."""
 
 
 def insertion(message: Message, states: tuple[RecipientState, ...] = ()) -> Operation:

@@ -69,6 +69,20 @@ class Room:
             return ""
         return f"{self._database} has {size >> 10} KiB, and a file may have {limit >> 10} KiB here (RLIMIT_FSIZE)"
 
+    def wal_is_in_the_way(self) -> bool:
+        """Whether the WAL's blocks are what is lacking: given back, they would do for the floor and the reserve.
+
+        Where they would not they must stay, for they may be the last ones in which it can be noted that mail has left.
+        """
+        try:
+            state = os.statvfs(self._directory)
+            wal = os.stat(f"{self._database}-wal").st_size
+        except OSError:
+            return False
+        free = state.f_bavail * state.f_frsize
+        wanted = self.floor.space + (0 if self._reserve.exists() else RESERVE)
+        return free < wanted <= free + wal
+
     def make_way(self) -> None:
         """Give the reserve up where there is no room even to open the shard: that writes, and mail is to leave it."""
         state = os.statvfs(self._directory)

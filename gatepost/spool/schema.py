@@ -20,6 +20,8 @@ APPLICATION = 0x47504F53
 PAGE_SIZE = 4096
 """Larger pages are not faster with 4 KB messages, and make reading envelopes read the contents too."""
 CHECK_SECONDS = 2.0
+BUSY_SECONDS = 10
+"""How long a statement waits for a lock that another connection holds."""
 
 TABLES = """
 CREATE TABLE message (
@@ -74,7 +76,9 @@ def connect(layout: Layout) -> sqlite3.Connection:
 
 def plain_connection(database: Path) -> sqlite3.Connection:
     """Open a database file in SQLite's autocommit mode, for one thread after another."""
-    return sqlite3.connect(database, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=10)
+    return sqlite3.connect(
+        database, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=BUSY_SECONDS
+    )
 
 
 def connect_reader(layout: Layout) -> sqlite3.Connection:

@@ -153,6 +153,7 @@ class Spool:
         changed = 0
         while True:
             operation = batch.Operation()
+            operation.frees = True
             operation.change = lambda connection: batch.bring_forward(connection, mid, destination, due, CHUNK)
             count = await self._submit(operation)
             assert isinstance(count, int)

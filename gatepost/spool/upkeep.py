@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+from gatepost.spool.schema import BUSY_SECONDS
+
 SPARE = 4096
 """Free pages that stay in the file: a busy shard uses them again within a second."""
 STEP = 1024
@@ -18,6 +20,19 @@ STEP = 1024
 def checkpoint(connection: sqlite3.Connection) -> None:
     """Copy the WAL into the database; when no reader is in it, the next commit begins it anew and it does not grow."""
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
+def cut_wal(connection: sqlite3.Connection) -> None:
+    """Give the WAL's own blocks back; a reader that is in it just now leaves that to the next time.
+
+    A WAL is written anew from its beginning but never gets shorter by itself, and on a full disk it may be what the room is
+    lacking for.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 def shrink(connection: sqlite3.Connection, spare: int, wanted: Callable[[], bool]) -> None:

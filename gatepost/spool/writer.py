@@ -77,12 +77,14 @@ class Writer:
                 self._tidy(group)
 
     def _look(self) -> None:
-        """See whether there is room; if not, whether the database can give some back; and give back in idle times."""
+        """See whether there is room; if not, what the database and its WAL can give back; and give back in idle times."""
         self._looked = time.monotonic()
         wanted = self.groups.wanted
         lack = self._lack()
         if lack and not self.sick:
             self._upkeep(lambda: upkeep.shrink(self._connection, 0, wanted))
+            if self.room.wal_is_in_the_way():
+                self._upkeep(lambda: upkeep.cut_wal(self._connection))
             lack = self._lack()
         elif not wanted() and not self.sick:
             self._upkeep(lambda: upkeep.shrink(self._connection, upkeep.SPARE, wanted))
@@ -144,12 +146,14 @@ class Writer:
         _fail(group, SpoolSick(reason))
 
     def _make_room(self, group: list[Operation], error: Exception) -> None:
-        """The disk is full: new mail is refused, and the reserve goes to what lets mail leave."""
+        """The disk is full: new mail is refused, and the reserve goes to what lets mail leave, when something does."""
         self.lack = f"{self._layout.database} cannot grow: {error}"
-        self.room.release()
-        self._upkeep(lambda: upkeep.checkpoint(self._connection))
         _fail(group, SpoolFull(self.lack))
         freeing = [operation for operation in group if operation.frees]
+        if freeing:
+            # not for new mail: blocks once given back are anybody's, and the disk is full because somebody takes them
+            self.room.release()
+        self._upkeep(lambda: upkeep.checkpoint(self._connection))
         if freeing and not self.sick:
             try:
                 self._transact(freeing)

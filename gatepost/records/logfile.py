@@ -33,22 +33,32 @@ class LogFile:
         self._stump = False
 
     def write(self, data: bytes) -> int:
-        """Append `data`; the number of octets that went out, which is less than all when the disk fills up half-way."""
+        """Append `data`; the octets of whole lines that went out, less than all when the disk fills up half-way."""
         self._follow()
         # A write that stopped in mid-line left a stump; it must not become the head of the next line.
         lead = b"\n" if self._stump else b""
-        written = os.write(self._fd, lead + data)
-        if written:
-            sent = written - len(lead)
-            self._stump = sent > 0 and data[sent - 1 : sent] != b"\n"
-            return sent
-        return 0
+        sent = max(0, os.write(self._fd, lead + data) - len(lead))
+        whole = sent if sent == len(data) else data.rfind(b"\n", 0, sent) + 1
+        self._stump = whole < sent and not self._cut(sent - whole)
+        return whole
 
     def close(self) -> None:
         """Let go of the file; the next write opens it again."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def _cut(self, octets: int) -> bool:
+        """Take back the end of what was just written; False when that cannot be, or somebody wrote behind it."""
+        try:
+            end = os.lseek(self._fd, 0, os.SEEK_CUR)
+            if os.fstat(self._fd).st_size != end:
+                return False
+            # nobody can write in between: there is no room
+            os.ftruncate(self._fd, end - octets)
+        except OSError:
+            return False  # a FIFO
+        return True
 
     def _follow(self) -> None:
         """Have the descriptor open on what the name means now."""

@@ -155,7 +155,6 @@ def test_a_full_disk_under_all_but_the_spool_stops_no_mail(tmp_path: Path) -> No
 
 
 @needs_root
-@pytest.mark.long
 def test_a_log_disk_that_is_full_or_read_only_stops_no_mail(tmp_path: Path) -> None:
     port = free_port()
     with Sink() as sink, gateway(tmp_path, relay(port, sink.port), start=False) as one:

@@ -119,11 +119,30 @@ def test_a_symbolic_link_is_not_followed(path: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_line_that_was_cut_does_not_become_the_head_of_another(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def cut_short(file: LogFile, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Write two lines on a disk that has room for six octets; return how many are said to have gone out."""
     really_write = os.write
-    file = LogFile(path)
     with monkeypatch.context() as full:
         full.setattr(os, "write", lambda fd, data: really_write(fd, data[:6]))
-        assert file.write(b"one\ntwo\n") == 6
+        return file.write(b"one\ntwo\n")
+
+
+def test_a_line_that_was_cut_is_taken_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = LogFile(path)
+    assert cut_short(file, monkeypatch) == 4
+    assert path.read_bytes() == b"one\n"
+    assert file.write(b"two\nthree\n") == 10
+    assert path.read_bytes() == b"one\ntwo\nthree\n"
+
+
+def test_a_cut_line_that_cannot_be_taken_back_does_not_become_the_head_of_another(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int, length: int) -> None:
+        raise OSError(errno.EINVAL, "no")
+
+    file = LogFile(path)
+    monkeypatch.setattr(os, "ftruncate", refuse)
+    assert cut_short(file, monkeypatch) == 4
     assert file.write(b"two\nthree\n") == 10
     assert path.read_bytes() == b"one\ntw\ntwo\nthree\n"

@@ -6,13 +6,24 @@ itself and what is wrong with it beside the rest of the draft is told at once, e
 
 from __future__ import annotations
 
+import msgspec
+
+from gatepost.admin.operations import configuration
 from gatepost.admin.operations.configuration import Pending, Told
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.operations.stores import load
+from gatepost.admin.operations.tables import listener_of
+from gatepost.config.check import check
+from gatepost.config.hat_text import Table, examine, write
+from gatepost.config.model import Config
+from gatepost.config.paths import join
+from gatepost.config.problems import ConfigErrors, Problem, errors
 
 
 def export_text(operator: Operator, listener_name: str = "", *, draft: bool = True) -> str:
     """Return the table of a listener (none named: the first public one), as the draft or the committed document has it."""
-    raise NotImplementedError
+    _, listener = listener_of(load(operator, draft=draft).config, listener_name)
+    return write(listener)
 
 
 def import_text(operator: Operator, listener_name: str, text: str, told: Told = lambda doing, done, of: None) -> Pending:
@@ -20,4 +31,31 @@ def import_text(operator: Operator, listener_name: str, text: str, told: Told = 
 
     What was passed over (settings of the appliance that Gatepost does not have) is in the notes of what is returned.
     """
-    raise NotImplementedError
+    notes: list[str] = []
+
+    def change(config: Config) -> Config:
+        name, listener = listener_of(config, listener_name)
+        table, bad = examine(text, lambda done, of: told("reading", done, of))
+        changed = msgspec.structs.replace(config, listeners=config.listeners | {name: table.put(listener)})
+        told("checking", 0, 1)
+        bad += _beside_the_rest(table, join(("listeners", name)), check(changed), bad)
+        if bad:
+            raise ConfigErrors(bad)
+        notes.extend(table.notes)
+        told("storing", 0, 1)
+        return changed
+
+    made = configuration.edit(operator, change)
+    return msgspec.structs.replace(made, notes=notes)
+
+
+def _beside_the_rest(table: Table, listener: str, problems: list[Problem], known: list[Problem]) -> list[Problem]:
+    """Return the errors of the document that lines of the text are to blame for, and that are not told already."""
+    told = {problem.path for problem in known}
+    found: list[Problem] = []
+    for problem in errors(problems):
+        line = table.line(problem.path.removeprefix(f"{listener}.")) if problem.path.startswith(f"{listener}.") else 0
+        if line and f"line {line}" not in told:
+            place = problem.path.removeprefix(f"{listener}.")
+            found.append(msgspec.structs.replace(problem, path=f"line {line}", wrong=f"{place} {problem.wrong}"))
+    return found

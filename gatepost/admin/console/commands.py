@@ -14,7 +14,11 @@ from operator import attrgetter
 from gatepost.admin.console.talk import Operations, Talk
 
 MODULES = (
+    "addresslistconfig",
+    "bounceconfig",
     "configuration",
+    "listener",
+    "smtproutes",
     "session",
 )
 """Each module that has commands; add your own, one a line."""

@@ -1,4 +1,4 @@
-"""Bounce profiles in the draft. `Default` is always there: with its own numbers where it is named, else with the defaults."""
+"""Bounce profiles in the draft. `Default` is always there, with the numbers of `config.model` where it is not named."""
 
 from __future__ import annotations
 

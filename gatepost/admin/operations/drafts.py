@@ -67,7 +67,7 @@ def judge(part: Config, place: Sequence[Part], *checks: Check) -> None:
 
 
 def judge_listener(config: Config, name: str, *places: tuple[Part, ...]) -> None:
-    """Judge places of a listener, its sender groups and recipients left out: those may be many, and have verbs of their own."""
+    """Judge places of a listener but for its sender groups and recipients: those may be many and have their own verbs."""
     slim = {
         other: msgspec.structs.replace(listener, sender_groups=[], recipients=[])
         for other, listener in config.listeners.items()

@@ -1,4 +1,7 @@
-"""Single values as a person types them, read by the parsers and bounds of the configuration; one sentence for what will not do."""
+"""Single values as a person types them, read by the parsers and bounds of the configuration.
+
+What will not do is told in one sentence.
+"""
 
 from __future__ import annotations
 
@@ -74,3 +77,8 @@ def number(table: type, field: str, text: str) -> int | str:
     if not bounds.least <= value <= bounds.most and not (bounds.unlimited and value == UNLIMITED):
         raise GatepostError(f"{text} is not from {bounds.least} to {bounds.most}: write a number between them{no_limit}")
     return value if str(value) == text else text
+
+
+def whole(table: type, field: str, text: str) -> int:
+    """Read a whole number within the bounds of a field that is no size."""
+    return int(number(table, field, text))

@@ -28,15 +28,15 @@ def create(operator: Operator, listener: str, group: SenderGroup) -> Pending:
     return edit_listener(operator, listener, change)
 
 
-def change(operator: Operator, listener: str, name: str, **fields: Any) -> Pending:
+def change(operator: Operator, listener: str, group: str, /, **fields: Any) -> Pending:
     """Set name, policy or comment of a sender group."""
 
-    def edited(group: SenderGroup, others: list[str]) -> SenderGroup:
-        made = msgspec.structs.replace(group, **fields)
+    def edited(row: SenderGroup, others: list[str]) -> SenderGroup:
+        made = msgspec.structs.replace(row, **fields)
         free(others, made.name, "sender group")
         return made
 
-    return _edit(operator, listener, name, edited, set(fields))
+    return _edit(operator, listener, group, edited, set(fields))
 
 
 def add_members(operator: Operator, listener: str, name: str, members: Iterable[str]) -> Pending:
@@ -104,7 +104,7 @@ def set_all_hosts(operator: Operator, listener: str, policy: str) -> Pending:
 
 
 def reset(operator: Operator, listener: str) -> Pending:
-    """Take every sender group out and put policies, Default Policy Parameters and ALL row back to those of a new listener."""
+    """Take every sender group out, and give the listener the policies, defaults and ALL row of a new one."""
 
     def change(config: Config, edited: Listener) -> Listener:
         policies = factory.policies(edited.type)

@@ -12,8 +12,8 @@ from gatepost.admin.operations import configuration
 from gatepost.admin.operations.configuration import Pending
 from gatepost.admin.operations.drafts import current, free, known, renamed, without
 from gatepost.admin.operations.fields import parsed, words
-from gatepost.admin.operations.operator import Operator
 from gatepost.admin.operations.lines import each_line
+from gatepost.admin.operations.operator import Operator
 from gatepost.config.entries import parse_key, parse_route
 from gatepost.config.model import Config
 from gatepost.errors import GatepostError

@@ -15,13 +15,13 @@ import msgspec
 from gatepost.admin.operations.configuration import Pending
 from gatepost.admin.operations.drafts import current, edit_listener, known
 from gatepost.admin.operations.fields import parsed
-from gatepost.admin.operations.operator import Operator
 from gatepost.admin.operations.lines import each_line
+from gatepost.admin.operations.operator import Operator
 from gatepost.config.entries import parse_mapped, parse_mapping_target, parse_recipient
 from gatepost.config.model import Config, DomainMapping, Listener, Recipient
 from gatepost.errors import GatepostError
 
-R = TypeVar("R", Recipient, DomainMapping)
+R = TypeVar("R", bound=Recipient | DomainMapping)
 
 
 @dataclass(frozen=True)

@@ -161,11 +161,20 @@ ALLOWED = Offer(
             ("RSA",),
             "",  # Diffie-Hellman needs no curve
         ),
-        (Offer(versions=("TLSv1.2",), suites=("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",)), ("RSA",), ""),  # RFC 8422 4
         (
-            Offer(versions=("TLSv1.3",), suites=("TLS_AES_256_GCM_SHA384",)),
+            Offer(versions=("TLSv1.2",), suites=("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",)),
+            ("RSA",),
+            "no group in common: peer offers nothing; our side allows X25519",  # RFC 8422 4 would allow any curve
+        ),
+        (
+            Offer(versions=("TLSv1.3",), suites=("TLS_AES_256_GCM_SHA384",), signatures=("rsa_pss_rsae_sha256",)),
             ("RSA",),
             "no group in common: peer offers nothing; our side allows X25519",
+        ),
+        (
+            Offer(versions=("TLSv1.3",), suites=("TLS_AES_256_GCM_SHA384",), groups=("X25519",)),
+            ("RSA",),
+            "no signature in common: peer takes nothing; our certificate's key is RSA",
         ),
         (
             Offer(

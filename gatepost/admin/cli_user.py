@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from gatepost.admin.cli_base import Cli, Group, table
 from gatepost.admin.cli_text import moment
 from gatepost.admin.operations import users
+from gatepost.admin.users import Role
 from gatepost.errors import GatepostError
 
 group = Group("user", "Administrators of the gateway.")
@@ -17,11 +18,21 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the administr
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input, one line.")]
 
 
+RoleOption = Annotated[Role, typer.Option("--role", metavar="ROLE", help=f"What they may do: {', '.join(get_args(Role))}.")]
+
+
 @group.command("add")
-def add(cli: Cli, name: Name, password_stdin: FromStdin = False) -> None:
+def add(cli: Cli, name: Name, role: RoleOption = "administrator", password_stdin: FromStdin = False) -> None:
     """Add an administrator."""
-    users.add(cli.operator, name, _password(password_stdin))
-    cli.show({"added": name}, [f"Added user {name}."])
+    users.add(cli.operator, name, _password(password_stdin), role)
+    cli.show({"added": name, "role": role}, [f"Added user {name}, {role}."])
+
+
+@group.command("role")
+def role(cli: Cli, name: Name, role: Annotated[Role, typer.Argument(metavar="ROLE", help="The new role.")]) -> None:
+    """Give an administrator another role."""
+    users.set_role(cli.operator, name, role)
+    cli.show({"changed": name, "role": role}, [f"{name} is {role} now."])
 
 
 @group.command("passwd")
@@ -35,8 +46,8 @@ def passwd(cli: Cli, name: Name, password_stdin: FromStdin = False) -> None:
 def listing(cli: Cli) -> None:
     """Show the administrators."""
     known = users.listing(cli.operator)
-    rows = [(one.name, moment(one.created), moment(one.changed)) for one in known]
-    cli.show(known, [table("Name", "Added", "Password set", rows=rows)] if known else ["There are no users yet."])
+    rows = [(one.name, one.role, moment(one.created), moment(one.changed)) for one in known]
+    cli.show(known, [table("Name", "Role", "Added", "Password set", rows=rows)] if known else ["There are no users yet."])
 
 
 @group.command("delete")

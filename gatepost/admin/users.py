@@ -1,4 +1,4 @@
-"""The administrators: names and password hashes (argon2id) in a table of their own.
+"""The administrators: names, roles and password hashes (argon2id) in a table of their own.
 
 The table stands beside the configuration, not in it: it is not drafted, committed or rolled back, so that an old revision
 never brings back an old password. Passwords are never stored, shown or logged.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import time
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import sqlalchemy as sql
@@ -18,6 +20,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from gatepost.errors import GatepostError, StateError
 
+Role = Literal["administrator", "operator", "read-only"]
+ROLES: tuple[Role, ...] = ("administrator", "operator", "read-only")
+"""Most first: changes the configuration and users; acts on mail and reads messages; looks."""
+FIRST_ADMINISTRATOR = "admin"
 MIN_PASSWORD = 12
 MAX_PASSWORD = 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -29,6 +35,8 @@ _USERS = sql.Table(
     sql.Column("password", sql.String(255), nullable=False),
     sql.Column("created", sql.Float, nullable=False),
     sql.Column("changed", sql.Float, nullable=False),
+    sql.Column("role", sql.String(16), nullable=False, server_default="administrator"),
+    sql.Column("must_change", sql.Boolean, nullable=False, server_default=sql.false()),
 )
 
 
@@ -39,6 +47,9 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     created: float
     changed: float
     """When the password was set last."""
+    role: Role = "administrator"
+    must_change: bool = False
+    """Whether the password was given by somebody else and is good for nothing but to choose another."""
 
 
 class Users:
@@ -52,6 +63,7 @@ class Users:
         self._hasher = PasswordHasher()
         try:
             _METADATA.create_all(self._engine)
+            self._add_columns()
         except sql.exc.DatabaseError as error:
             raise StateError(f"{path} is damaged or cannot be used, it was left as it is: {error.orig}") from None
 
@@ -59,9 +71,23 @@ class Users:
         """Return all administrators by name."""
         with self._engine.connect() as connection:
             rows = connection.execute(sql.select(_USERS).order_by(_USERS.c.name)).all()
-        return [User(name=row.name, created=row.created, changed=row.changed) for row in rows]
+        return [_user(row) for row in rows]
 
-    def add(self, name: str, password: str) -> None:
+    def find(self, name: str) -> User | None:
+        """Return one administrator; None when there is none of that name."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sql.select(_USERS).where(_USERS.c.name == name)).first()
+        return _user(row) if row is not None else None
+
+    def make_first(self) -> str:
+        """Add the first administrator where there is nobody; return the one-time password, empty when somebody is there."""
+        if self.list():
+            return ""
+        password = secrets.token_urlsafe(15)
+        self.add(FIRST_ADMINISTRATOR, password, must_change=True)
+        return password
+
+    def add(self, name: str, password: str, *, role: Role = "administrator", must_change: bool = False) -> None:
         """Add an administrator."""
         if not _NAME.fullmatch(name):
             raise GatepostError(f"{name!r} is not a user name: letters, digits and . _ @ - are allowed, at most 64")
@@ -69,13 +95,22 @@ class Users:
         with self._engine.begin() as connection:
             if connection.execute(sql.select(_USERS.c.name).where(_USERS.c.name == name)).first() is not None:
                 raise GatepostError(f"there is a user {name} already; `gatepost user passwd {name}` changes the password")
-            connection.execute(sql.insert(_USERS).values(name=name, password=hashed, created=now, changed=now))
+            values = {"name": name, "password": hashed, "created": now, "changed": now}
+            connection.execute(sql.insert(_USERS).values(**values, role=role, must_change=must_change))
+
+    def set_role(self, name: str, role: Role) -> None:
+        """Give an administrator another role; refused when it would leave nobody who may change anything."""
+        with self._engine.begin() as connection:
+            self._keep_one(connection, name, role)
+            if not connection.execute(sql.update(_USERS).where(_USERS.c.name == name).values(role=role)).rowcount:
+                raise _unknown(name)
 
     def set_password(self, name: str, password: str) -> None:
         """Replace a password."""
         change = sql.update(_USERS).where(_USERS.c.name == name)
         with self._engine.begin() as connection:
-            if not connection.execute(change.values(password=self._hash(password), changed=time.time())).rowcount:
+            values = {"password": self._hash(password), "changed": time.time(), "must_change": False}
+            if not connection.execute(change.values(**values)).rowcount:
                 raise _unknown(name)
 
     def delete(self, name: str) -> None:
@@ -96,6 +131,21 @@ class Users:
         except (VerificationError, InvalidHashError):
             return False
 
+    def _add_columns(self) -> None:
+        """Bring a table of an earlier version up to date."""
+        with self._engine.begin() as connection:
+            there = {column["name"] for column in sql.inspect(connection).get_columns("users")}
+            for column in _USERS.columns:
+                if column.name not in there:
+                    made = sql.schema.CreateColumn(column).compile(self._engine)
+                    connection.execute(sql.text(f"ALTER TABLE users ADD COLUMN {made}"))
+
+    @staticmethod
+    def _keep_one(connection: sql.Connection, name: str, role: Role) -> None:
+        others = sql.select(_USERS.c.name).where(_USERS.c.name != name, _USERS.c.role == "administrator")
+        if role != "administrator" and connection.execute(others).first() is None:
+            raise GatepostError(f"{name} is the only administrator: make somebody else one first")
+
     def _hash(self, password: str) -> str:
         if len(password) < MIN_PASSWORD:
             raise GatepostError(f"the password is too short: it needs at least {MIN_PASSWORD} characters")
@@ -113,6 +163,10 @@ def _make(path: Path) -> None:
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
     finally:
         os.close(descriptor)
+
+
+def _user(row: sql.Row[tuple[object, ...]]) -> User:
+    return msgspec.convert({name: getattr(row, name) for name in User.__struct_fields__}, User)
 
 
 def _unknown(name: str) -> GatepostError:

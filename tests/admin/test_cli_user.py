@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 
 import pytest
@@ -61,3 +62,36 @@ def test_a_damaged_file_is_named_and_left(gatepost: Terminal) -> None:
     assert "users.db is damaged" in gatepost("user", "list", status=1).err
     with pytest.raises(StateError, match="left as it is"):
         Users(gatepost.state / "users.db")
+
+
+def test_roles_and_the_last_administrator(gatepost: Terminal) -> None:
+    gatepost("user", "add", "anna", "--password-stdin", stdin=PASSWORD)
+    gatepost("user", "add", "otto", "--role", "read-only", "--password-stdin", stdin=PASSWORD)
+    assert [(one["name"], one["role"]) for one in gatepost.json("user", "list")] == [
+        ("anna", "administrator"),
+        ("otto", "read-only"),
+    ]
+    assert "anna is the only administrator" in gatepost("user", "role", "anna", "operator", status=1).err
+    gatepost("user", "role", "otto", "administrator")
+    gatepost("user", "role", "anna", "operator")
+    assert Users(gatepost.state / "users.db").find("anna").role == "operator"  # type: ignore[union-attr]
+
+
+def test_a_file_of_an_earlier_version_is_brought_up_to_date(gatepost: Terminal) -> None:
+    gatepost.state.mkdir()
+    with sqlite3.connect(gatepost.state / "users.db") as old:
+        old.execute("CREATE TABLE users (name VARCHAR(64) PRIMARY KEY, password VARCHAR(255), created FLOAT, changed FLOAT)")
+        old.execute("INSERT INTO users VALUES ('anna', 'x', 1.0, 1.0)")
+    [anna] = Users(gatepost.state / "users.db").list()
+    assert (anna.role, anna.must_change) == ("administrator", False)
+
+
+def test_the_first_administrator_must_change_the_password(gatepost: Terminal) -> None:
+    gatepost.state.mkdir()
+    users = Users(gatepost.state / "users.db")
+    password = users.make_first()
+    assert users.verify("admin", password)
+    assert users.find("admin").must_change  # type: ignore[union-attr]
+    users.set_password("admin", "another long word")
+    assert not users.find("admin").must_change  # type: ignore[union-attr]
+    assert users.make_first() == ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gatepost.admin.operations.operator import Operator
-from gatepost.admin.users import User, Users
+from gatepost.admin.users import Role, User, Users
 
 
 def listing(operator: Operator) -> list[User]:
@@ -12,10 +12,16 @@ def listing(operator: Operator) -> list[User]:
     return Users(operator.users_db).list() if operator.users_db.exists() else []
 
 
-def add(operator: Operator, name: str, password: str) -> None:
+def add(operator: Operator, name: str, password: str, role: Role = "administrator") -> None:
     """Add an administrator."""
     operator.prepare()
-    Users(operator.users_db).add(name, password)
+    Users(operator.users_db).add(name, password, role=role)
+
+
+def set_role(operator: Operator, name: str, role: Role) -> None:
+    """Give an administrator another role."""
+    operator.require()
+    Users(operator.users_db).set_role(name, role)
 
 
 def set_password(operator: Operator, name: str, password: str) -> None:

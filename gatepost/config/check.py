@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gatepost.config.checks import access, certificates, common, delivery, listeners, numbers, profiles
+from gatepost.config.checks import access, certificates, common, delivery, listeners, numbers, profiles, served
 from gatepost.config.model import Config
 from gatepost.config.problems import Problem, Report, errors, warnings
 
@@ -27,6 +27,7 @@ def check(config: Config, now: float | None = None) -> list[Problem]:
     profiles.check_profiles(config, report)
     delivery.check_address_lists(config, report)
     listeners.check_listeners(config, report)
+    served.check_served(config, report)
     access.check_access(config, report)
     delivery.check_destinations(config, report)
     delivery.check_routes(config, report)

@@ -7,7 +7,7 @@ of it goes through its own binding to the OpenSSL that it carries.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from OpenSSL import SSL
 from OpenSSL._util import ffi, lib
@@ -57,17 +57,31 @@ def verify_error(number: int) -> str:
     return str(_ffi.string(_lib.X509_verify_cert_error_string(number)).decode())
 
 
+class Known(NamedTuple):
+    """What the library itself says of a suite."""
+
+    code: int
+    iana: str
+    version: str
+    """The oldest version that can use it; `SSLv3` for those that TLS took over from it."""
+    bits: int
+    """Of the key that encrypts; 0: it does not encrypt."""
+
+
 @lru_cache(maxsize=1)
-def suites() -> dict[str, tuple[str, str]]:
-    """Map each suite that this OpenSSL has, by OpenSSL's name, to its IANA name and the oldest version that can use it."""
+def suites() -> dict[str, Known]:
+    """Map each suite that this OpenSSL knows, by OpenSSL's name, to what it says of it."""
     ssl = _lib.SSL_new(SSL.Context(SSL.TLS_METHOD)._context)
     found = {}
     for code, iana in registry.SUITES.items():
         cipher = _lib.SSL_CIPHER_find(ssl, code.to_bytes(2, "big"))
-        if cipher != _ffi.NULL:
+        if cipher != _ffi.NULL and iana not in registry.SIGNALS:
             name = _ffi.string(_lib.SSL_CIPHER_get_name(cipher)).decode()
             version = _ffi.string(_lib.SSL_CIPHER_get_version(cipher)).decode()
-            if iana not in registry.SIGNALS:
-                found[name] = (iana, version)
+            bits = _ffi.new("int *")
+            _lib.SSL_CIPHER_get_bits(
+                cipher, bits
+            )  # returns the strength, which a short tag lowers; the key goes into `bits`
+            found[name] = Known(code, iana, version, bits[0])
     _lib.SSL_free(ssl)
     return found

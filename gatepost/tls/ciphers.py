@@ -65,6 +65,34 @@ def expand(cipher_string: str, versions: Sequence[str] = _OLDER) -> tuple[str, .
     return tuple(openssl_name(name) for name in suites)
 
 
+@lru_cache(maxsize=512)
+def named(cipher_string: str) -> tuple[str, ...]:
+    """Return OpenSSL's names of the suites of TLS 1.2 and older that a string names, whatever any version makes of them.
+
+    Suites that this gateway never offers are among them. Empty when there is none, or it is no cipher string.
+    """
+    context = SSL.Context(SSL.TLS_METHOD)
+    try:
+        context.set_cipher_list(cipher_string.encode())
+    except (SSL.Error, UnicodeError):
+        return ()
+    return tuple(name for name in SSL.Connection(context, None).get_cipher_list() if not name.startswith("TLS_"))
+
+
+@lru_cache(maxsize=1)
+def newest() -> tuple[str, ...]:
+    """Return the suites of TLS 1.3 that can be negotiated, in the order of their numbers."""
+    candidates = [known for known in binding.suites().values() if known.version == "TLSv1.3"]
+    return tuple(known.iana for known in sorted(candidates) if _negotiable(known.iana))
+
+
+def _negotiable(iana_name: str) -> bool:
+    try:
+        return allowance(Terms(methods=("TLSv1.3",), suites=(iana_name,))).suites == (iana_name,)
+    except GatepostError:
+        return False
+
+
 def openssl_name(iana_name: str) -> str:
     """Return OpenSSL's name of a suite; of one that this OpenSSL lacks, the name that was given."""
     return _openssl_names().get(iana_name, iana_name)
@@ -72,9 +100,10 @@ def openssl_name(iana_name: str) -> str:
 
 def iana_name(openssl_name: str) -> str:
     """Return the registered name of a suite that goes by OpenSSL's name; of an unknown one, the name that was given."""
-    return binding.suites().get(openssl_name, (openssl_name, ""))[0]
+    known = binding.suites().get(openssl_name)
+    return known.iana if known else openssl_name
 
 
 @lru_cache(maxsize=1)
 def _openssl_names() -> dict[str, str]:
-    return {iana: name for name, (iana, _version) in binding.suites().items()}
+    return {known.iana: name for name, known in binding.suites().items()}

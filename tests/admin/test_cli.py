@@ -73,7 +73,7 @@ def test_every_command_has_one_sentence_of_help(gatepost: Terminal) -> None:
 
 
 def test_a_bug_is_told_in_one_sentence(gatepost: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gatepost.admin.operations.ciphers.select", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("gatepost.admin.operations.ciphers.judge", lambda *_, **__: 1 / 0)
     done = gatepost("tls", "ciphers", "ALL", status=1)
     assert done.err == (
         "gatepost: internal error: ZeroDivisionError: division by zero; set GATEPOST_DEBUG=1 for the traceback\n"

@@ -13,10 +13,11 @@ from gatepost.config.model import Certificate, Config, Listener, SenderGroup
 from gatepost.config.problems import Problem
 from tests.config.documents import NOW, certificate
 
-GOOD = """
+GATEWAY = """
 [gateway]
 hostname = "mx1.example.com"
-[listeners.A]
+"""
+GOOD = f"""{GATEWAY}[listeners.A]
 port = 2525
 [[listeners.A.recipients]]
 match = "example.com"
@@ -175,6 +176,11 @@ RULES = [
     ("[tls_profiles.x]\nmethods = ['TLSv1.2', 'TLSv1.2']", "tls_profiles.x.methods", "stands twice"),
     ("[tls_profiles.x]\nmethods = ['TLSv1.1', 'TLSv1.3']", "tls_profiles.x.methods", "add TLSv1.2"),
     ("[tls_profiles.x]\nciphers = 'NOSUCH'", "tls_profiles.x.ciphers", "matches no cipher of TLSv1.2"),
+    ("[tls_profiles.x]\nciphers = 'RC4-SHA:RC4-MD5'", "tls_profiles.x.ciphers", "RFC 7465"),
+    ("[tls_profiles.x]\nciphers = 'RC4-SHA:ALL'", "-tls_profiles.x.ciphers", "RC4-SHA matches nothing: RC4 is prohibited"),
+    ("[tls_profiles.x]\nciphers = 'ECDHE+AESGMC:ALL'", "-tls_profiles.x.ciphers", "write ECDHE+AESGCM or"),
+    ("[tls_profiles.x]\nmethods = ['TLSv1.0', 'TLSv1.2']\nciphers = 'AES'", "tls_profiles.x.methods", "add TLSv1.1"),
+    ("[tls_profiles.x]\nsuites = ['TLS_AES_128_CCM_8_SHA256']", "tls_profiles.x.suites", "finds too weak"),
     ("[tls_profiles.x]\nciphers = ''", "tls_profiles.x.ciphers", "matches no cipher"),
     ("[tls_profiles.x]\nmethods = ['TLSv1.1', 'TLSv1.2']", "tls_profiles.x.ciphers", "matches no cipher of TLSv1.1"),
     ("[tls_profiles.x]\nmethods = ['TLSv1.1']\nciphers = 'ECDHE+AES:@SECLEVEL=0'", "-tls_profiles.x.methods", "RFC 8996"),
@@ -235,6 +241,42 @@ def test_a_profile_of_tls13_alone_needs_no_ciphers() -> None:
 
 def test_a_profile_without_tls13_needs_no_suites() -> None:
     assert found(GOOD + "[tls_profiles.x]\nmethods = ['TLSv1.2']\nsuites = []") == []
+
+
+ECDSA_AND_RSA_ONLY = """[tls_profiles.p]
+ciphers = "ECDHE+aRSA"
+[listeners.A]
+port = 2525
+certificates = ["mx"]
+[listeners.A.default_policy]
+tls = "preferred"
+[listeners.A.policies.OLD]
+tls_profile = "p"
+[[listeners.A.recipients]]
+match = "example.com"
+"""
+
+
+def test_a_profile_needs_suites_for_the_certificates_that_it_is_used_with() -> None:
+    """An RSA-only list with an ECDSA certificate: the certificate could not be shown to any client of TLS 1.2."""
+    (problem,) = found(GATEWAY + ECDSA_AND_RSA_ONLY, mx=certificate())
+    assert problem.path == "tls_profiles.p.ciphers"
+    assert problem.wrong == "leaves certificate mx (EC P-256) without a suite in TLSv1.2, on listener A"
+    assert problem.mend == "its suites are for RSA certificates: add some for ECDSA, such as ECDHE+aECDSA"
+    assert problem.related == ("listeners.A.certificates", "listeners.A.policies.OLD.tls_profile")
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ('tls_profile = "p"', 'tls_profile = "inbound"'),
+        ('tls_profile = "p"', 'tls_profile = "p"\ntls = "no"'),
+        ('tls_profile = "p"', 'tls_profile = "p"\nbehavior = "reject"'),
+        ('ciphers = "ECDHE+aRSA"', 'ciphers = "ECDHE+aRSA"\nmethods = ["TLSv1.3"]'),
+    ],
+)
+def test_a_profile_that_never_meets_a_certificate_needs_no_suite_for_it(here: str, there: str) -> None:
+    assert errors(found(GATEWAY + ECDSA_AND_RSA_ONLY.replace(here, there), mx=certificate())) == []
 
 
 def test_a_policy_that_takes_no_mail_needs_no_certificate() -> None:

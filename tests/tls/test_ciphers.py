@@ -65,8 +65,8 @@ def test_suites_go_by_two_names():
     assert openssl_name("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384") == "ECDHE-RSA-AES256-GCM-SHA384"
     assert iana_name("RC4-MD5") == "RC4-MD5"
     assert openssl_name("TLS_RSA_WITH_RC4_128_MD5") == "TLS_RSA_WITH_RC4_128_MD5"
-    assert {iana for iana, _ in binding.suites().values()} <= set(registry.SUITES.values())
-    assert not registry.SIGNALS & {iana for iana, _ in binding.suites().values()}
+    assert {known.iana for known in binding.suites().values()} <= set(registry.SUITES.values())
+    assert not registry.SIGNALS & {known.iana for known in binding.suites().values()}
 
 
 def test_every_suite_of_the_library_is_in_the_registry():

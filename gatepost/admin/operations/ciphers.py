@@ -1,65 +1,69 @@
-"""What a cipher string selects, suite by suite, and which of its words select nothing. Asks the TLS library itself."""
+"""What a cipher string comes to, suite by suite and word by word; what profiles and certificates make of it.
+
+Judges by the same functions as the check of a configuration. Changes nothing.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
 import msgspec
 
+from gatepost.admin.operations.operator import Operator
+from gatepost.admin.operations.stores import load
+from gatepost.config.check import check
+from gatepost.config.model import Config, TlsProfile, tls_profile
+from gatepost.config.paths import join
+from gatepost.config.problems import Problem
+from gatepost.config.tlsfacts import installed
 from gatepost.errors import GatepostError
-from gatepost.tls import binding
-from gatepost.tls.ciphers import expand, iana_name
+from gatepost.tls import judgement
+from gatepost.tls.catalogue import Suite, catalogue
+from gatepost.tls.judgement import Judgement, Token
 
-OLD = ("TLSv1.0", "TLSv1.1", "TLSv1.2")
-_SEPARATOR = re.compile(r"[:, ]+")
-
-
-class Suite(msgspec.Struct, frozen=True, kw_only=True):
-    """One suite that a cipher string selects."""
-
-    name: str
-    """OpenSSL's name."""
-    iana: str
-    protocol: str
-    """The oldest version that can use it."""
+__all__ = ["Judgement", "Suite", "Token", "consider", "everything", "judge", "profile"]
 
 
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cipher string comes to."""
+def judge(
+    operator: Operator,
+    spec: str,
+    methods: Sequence[str] = ("TLSv1.2", "TLSv1.3"),
+    certificates: Sequence[str] | None = None,
+) -> Judgement:
+    """Judge a cipher string for a profile with these methods.
 
-    spec: str
-    suites: list[Suite]
-    """In the order of preference."""
-    nothing: list[str]
-    """Words of the string that match nothing."""
-
-
-def select(spec: str, *, old: bool = False) -> Selection:
-    """Expand a cipher string as a profile with TLS 1.2 reads it, or (`old`) one that has TLS 1.0 or 1.1 too.
-
-    GatepostError when it selects nothing at all.
+    `certificates`: names in the draft; None: all that a listener of the draft shows, none where nothing is configured.
     """
-    words = [word for word in _SEPARATOR.split(spec.strip()) if word]
-    nothing = [word for word in words if _says_nothing(word)]
-    names = expand(spec, OLD if old else ("TLSv1.2",)) if words else ()
-    if not names:
-        which = f"; {', '.join(nothing)} {'matches' if len(nothing) == 1 else 'match'} nothing" if nothing else ""
-        raise GatepostError(f"cipher string {spec!r} selects no suite of this TLS library{which}")
-    protocols = binding.suites()
-    suites = [
-        Suite(name=name, iana=iana_name(name), protocol=_since(protocols.get(name, ("", "TLSv1.2"))[1])) for name in names
-    ]
-    return Selection(spec=spec, suites=suites, nothing=nothing)
+    config = _draft(operator)
+    names = _shown(config) if certificates is None else list(certificates)
+    return judgement.judge(spec, methods, installed(config, names))
 
 
-def _since(version: str) -> str:
-    """Name the oldest version that the gateway speaks and the suite exists in; the library counts from SSL 3."""
-    return "TLSv1.0" if version in ("SSLv3", "TLSv1") else version
+def everything() -> list[Suite]:
+    """Return every suite that the TLS library has, also those that no profile offers."""
+    return list(catalogue().values())
 
 
-def _says_nothing(word: str) -> bool:
-    """Whether a word that should select a suite stands for none; what takes suites out does no harm by finding none."""
-    if word.startswith(("!", "-", "@")):
-        return False
-    # Security level 0 so that a suite that is only too weak for the default is not taken for one that is gone.
-    return not expand(f"{word.lstrip('+')}:@SECLEVEL=0")
+def profile(operator: Operator, name: str) -> TlsProfile:
+    """Return a TLS profile of the draft. GatepostError when there is none by that name."""
+    found = tls_profile(_draft(operator), name)
+    if found is None:
+        raise GatepostError(f"there is no TLS profile {name}")
+    return found
+
+
+def consider(operator: Operator, name: str, changed: TlsProfile) -> list[Problem]:
+    """Return what would be wrong with a profile if the draft had it so, errors first; the draft stays as it is."""
+    config = _draft(operator)
+    changed_config = msgspec.structs.replace(config, tls_profiles={**config.tls_profiles, name: changed})
+    path = join(("tls_profiles", name))
+    return [problem for problem in check(changed_config) if problem.path.startswith(f"{path}.")]
+
+
+def _draft(operator: Operator) -> Config:
+    """Return the draft, or an empty document where nothing is configured yet: strings can be judged without."""
+    return load(operator, draft=True).config if operator.config_db.exists() else Config()
+
+
+def _shown(config: Config) -> list[str]:
+    return list(dict.fromkeys(name for listener in config.listeners.values() for name in listener.certificates))

@@ -89,6 +89,11 @@ def policies_of(name: str, listener: Listener) -> Iterator[tuple[Path, DefaultPo
         yield ("listeners", name, "policies", policy_name), policy
 
 
+def takes_mail(policy: MailFlowPolicy) -> bool:
+    """Whether hosts under a policy get as far as mail, and so perhaps to TLS."""
+    return policy.behavior in _TAKES_MAIL
+
+
 def _check_certificate_is_there(path: Path, listener: Listener, report: Report) -> None:
     if listener.certificates:
         return
@@ -97,7 +102,7 @@ def _check_certificate_is_there(path: Path, listener: Listener, report: Report) 
     encrypting += [
         f"policies.{name}.tls = {policy.tls}"
         for name, policy in listener.policies.items()
-        if policy.behavior in _TAKES_MAIL and policy.tls not in (None, "no")
+        if takes_mail(policy) and policy.tls not in (None, "no")
     ]
     if encrypting:
         wrong = f"is empty, but {encrypting[0]}{' (and others)' if len(encrypting) > 1 else ''} needs a certificate"
@@ -111,7 +116,7 @@ def _check_policy(
 ) -> None:
     if isinstance(policy, MailFlowPolicy):
         _check_bare_name(path, report)
-        if policy.behavior not in _TAKES_MAIL and _sets_anything(policy):
+        if not takes_mail(policy) and _sets_anything(policy):
             mend = "take the other fields out, or let it accept or relay"
             wrong = f"takes no mail, so the other fields of {path[-1]} have no effect"
             report.warning((*path, "behavior"), policy.behavior, wrong, mend)

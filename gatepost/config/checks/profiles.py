@@ -8,7 +8,7 @@ from gatepost.config.checks.common import Path
 from gatepost.config.model import BUILTIN_PROFILES, Config, TlsProfile, TlsVersion
 from gatepost.config.paths import did_you_mean
 from gatepost.config.problems import Report
-from gatepost.config.tlsfacts import SUITES, ciphers_for, is_group
+from gatepost.config.tlsfacts import SUITES, is_group, judge, negotiable
 
 _VERSIONS = get_args(TlsVersion)
 _OLD = ("TLSv1.0", "TLSv1.1")
@@ -52,20 +52,16 @@ def _check_methods(path: Path, profile: TlsProfile, report: Report) -> None:
 
 
 def _check_ciphers(path: Path, profile: TlsProfile, report: Report) -> None:
-    classic = [version for version in _VERSIONS if version in profile.methods and version != "TLSv1.3"]
-    if not classic:
+    if set(profile.methods) <= {"TLSv1.3"}:
         return
     path = (*path, "ciphers")
-    matches = {version: ciphers_for(profile.ciphers, version) for version in classic}
-    if not any(matches.values()):
-        wrong = f"matches no cipher of {' or '.join(classic)}"
-        mend = 'write an OpenSSL cipher string, such as "ECDHE+AESGCM"; see gatepost tls ciphers'
-        report.error(path, profile.ciphers, wrong, mend)
-        return
-    for version in classic:
-        if not matches[version]:
-            mend = f"add ciphers that {version} has, such as ECDHE+AES:@SECLEVEL=0, or take {version} out of methods"
-            report.error(path, profile.ciphers, f"matches no cipher of {version}", mend)
+    judgement = judge(profile.ciphers, profile.methods)
+    for refusal in judgement.refusals:
+        report.error(path, profile.ciphers, refusal.wrong, refusal.mend)
+    if not judgement.refusals:
+        for token in judgement.dead:
+            near = f"write {' or '.join(token.nearest)}, or take it out" if token.nearest else "take it out"
+            report.warning(path, profile.ciphers, f"{token.text} matches nothing: {token.why}", near)
 
 
 def _check_suites(path: Path, profile: TlsProfile, report: Report) -> None:
@@ -79,6 +75,9 @@ def _check_suites(path: Path, profile: TlsProfile, report: Report) -> None:
     for suite in profile.suites:
         if suite not in SUITES:
             report.error(path, suite, "is not a suite of TLSv1.3 that this gateway has", did_you_mean(suite, SUITES))
+    if set(SUITES).issuperset(profile.suites or [""]) and not negotiable(tuple(profile.suites)):
+        wrong = "has only suites that OpenSSL finds too weak, so TLSv1.3 cannot be spoken"
+        report.error(path, profile.suites, wrong, "add TLS_AES_256_GCM_SHA384")
 
 
 def _check_groups(path: Path, profile: TlsProfile, report: Report) -> None:

@@ -17,6 +17,8 @@ import tomli_w
 Part = str | int
 
 _TOKEN = re.compile(r"""(?P<bare>[A-Za-z0-9_-]+)|"(?P<basic>(?:[^"\\]|\\.)*)"|'(?P<literal>[^']*)'|\[(?P<place>\d+)\]""")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")
 
 
 def join(parts: Iterable[Part]) -> str:
@@ -32,6 +34,10 @@ def join(parts: Iterable[Part]) -> str:
 
 def key(name: str) -> str:
     """Write one key, in quotes where it needs them."""
+    if _BARE.fullmatch(name):  # nearly all, and a table may hold a million
+        return name
+    if _PLAIN.fullmatch(name):
+        return f'"{name}"'
     return tomli_w.dumps({name: 0}).removesuffix(" = 0\n")
 
 

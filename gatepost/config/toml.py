@@ -9,6 +9,7 @@ all, `config.check` says what is wrong with a document.
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -77,13 +78,11 @@ def dumps(config: Config, *, with_keys: bool = False, every_field: bool = False)
 def to_tree(value: Any, *, with_keys: bool = False, every_field: bool = False) -> Any:
     """Return a value of the document as plain tables and lists; fields that say None, or their default, are left out."""
     if isinstance(value, msgspec.Struct):
-        always = _ALWAYS.get(type(value), frozenset())
         tree = {}
-        for field in sorted(msgspec.structs.fields(type(value)), key=lambda field: field.name != "behavior"):
-            item = getattr(value, field.name)
-            if item is None or not (every_field or field.name in always or field.required or item != _default(field)):
-                continue
-            tree[field.name] = to_tree(item, with_keys=with_keys, every_field=every_field)
+        for name, stays, default in _fields(type(value)):
+            item = getattr(value, name)
+            if item is not None and (every_field or stays or item != default):
+                tree[name] = to_tree(item, with_keys=with_keys, every_field=every_field)
         if isinstance(value, Certificate) and value.private_key and not with_keys:
             tree["private_key"] = MASK
         return tree
@@ -92,6 +91,14 @@ def to_tree(value: Any, *, with_keys: bool = False, every_field: bool = False) -
     if isinstance(value, list):
         return [to_tree(item, with_keys=with_keys, every_field=every_field) for item in value]
     return value
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> list[tuple[str, bool, object]]:
+    """Return the fields of a table as they are written: name, whether it stands there with its default too, the default."""
+    fields = sorted(msgspec.structs.fields(kind), key=lambda field: field.name != "behavior")
+    always = _ALWAYS.get(kind, frozenset())
+    return [(field.name, field.required or field.name in always, _default(field)) for field in fields]
 
 
 def _default(field: msgspec.structs.FieldInfo) -> object:

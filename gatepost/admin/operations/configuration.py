@@ -66,20 +66,20 @@ def replace(operator: Operator, config: Config, *, force: bool = False, problems
                 "the draft has changes that are not committed, and an import replaces it: commit or clear them first, "
                 "or import with --force"
             )
-        return _pending(store, store.save_draft(config, draft.tag), problems)
+        return staged(store, store.save_draft(config, draft.tag), problems)
 
 
 def edit(operator: Operator, change: Callable[[Config], Config]) -> Pending:
     """Change the draft by a pure function; refused when somebody else changed it in between."""
     with opened(operator, writes=True) as store:
         draft = store.draft()
-        return _pending(store, store.save_draft(change(draft.config), draft.tag))
+        return staged(store, store.save_draft(change(draft.config), draft.tag))
 
 
 def pending(operator: Operator) -> Pending:
     """Return what the draft would change, and what is wrong with it."""
     with opened(operator) as store:
-        return _pending(store, store.draft())
+        return staged(store, store.draft())
 
 
 def is_changed(operator: Operator) -> bool:
@@ -179,7 +179,8 @@ def _following(operator: Operator, told: Told) -> Iterator[None]:
         thread.join()
 
 
-def _pending(store: ConfigStore, draft: Draft, problems: list[Problem] | None = None) -> Pending:
+def staged(store: ConfigStore, draft: Draft, problems: list[Problem] | None = None) -> Pending:
+    """Return what a draft would change; `problems`: what `check` says of it, where that is known already."""
     changes = differences(base(store), draft.config)
     problems = check(draft.config) if problems is None else problems
     return Pending(tag=draft.tag, base=draft.base, changes=changes, problems=problems)

@@ -11,11 +11,10 @@ import msgspec
 from gatepost.admin.operations import configuration
 from gatepost.admin.operations.configuration import Pending, Told
 from gatepost.admin.operations.operator import Operator
-from gatepost.admin.operations.stores import load
+from gatepost.admin.operations.stores import load, opened
 from gatepost.admin.operations.tables import listener_of
 from gatepost.config.check import check
 from gatepost.config.hat_text import Table, examine, write
-from gatepost.config.model import Config
 from gatepost.config.paths import join
 from gatepost.config.problems import ConfigErrors, Problem, errors
 
@@ -31,22 +30,19 @@ def import_text(operator: Operator, listener_name: str, text: str, told: Told = 
 
     What was passed over (settings of the appliance that Gatepost does not have) is in the notes of what is returned.
     """
-    notes: list[str] = []
-
-    def change(config: Config) -> Config:
-        name, listener = listener_of(config, listener_name)
+    with opened(operator, writes=True) as store:
+        draft = store.draft()
+        name, listener = listener_of(draft.config, listener_name)
         table, bad = examine(text, lambda done, of: told("reading", done, of))
-        changed = msgspec.structs.replace(config, listeners=config.listeners | {name: table.put(listener)})
         told("checking", 0, 1)
-        bad += _beside_the_rest(table, join(("listeners", name)), check(changed), bad)
+        changed = msgspec.structs.replace(draft.config, listeners=draft.config.listeners | {name: table.put(listener)})
+        problems = check(changed)
+        bad += _beside_the_rest(table, join(("listeners", name)), problems, bad)
         if bad:
             raise ConfigErrors(bad)
-        notes.extend(table.notes)
         told("storing", 0, 1)
-        return changed
-
-    made = configuration.edit(operator, change)
-    return msgspec.structs.replace(made, notes=notes)
+        made = configuration.staged(store, store.save_draft(changed, draft.tag), problems)
+    return msgspec.structs.replace(made, notes=table.notes)
 
 
 def _beside_the_rest(table: Table, listener: str, problems: list[Problem], known: list[Problem]) -> list[Problem]:

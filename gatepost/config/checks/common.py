@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, get_origin
 
 import msgspec
 
-from gatepost.config.decode import field_types
+from gatepost.config.decode import element, field_types, is_table
 from gatepost.config.model import ROW_NAMES, Config
 from gatepost.config.paths import Part, did_you_mean, row_parts
 from gatepost.config.problems import Report
@@ -23,7 +24,7 @@ def tables(value: Any, path: Path = ()) -> Iterator[tuple[Path, msgspec.Struct]]
     """Return every table of a document with its path; lists of plain values are not entered."""
     if isinstance(value, msgspec.Struct):
         yield path, value
-        for field in field_types(type(value)):
+        for field in _deeper(type(value)):
             yield from tables(getattr(value, field), (*path, field))
     elif isinstance(value, dict):
         for name, item in value.items():
@@ -31,6 +32,16 @@ def tables(value: Any, path: Path = ()) -> Iterator[tuple[Path, msgspec.Struct]]
     elif isinstance(value, list) and value and type(value[0]) in ROW_NAMES:
         for part, item in rows(value):
             yield from tables(item, (*path, part))
+
+
+@cache
+def _deeper(kind: type[msgspec.Struct]) -> list[str]:
+    """Return the fields of a table that may hold tables; a row has none, and of rows there may be a million."""
+    return [name for name, field in field_types(kind).items() if _may_hold_tables(field)]
+
+
+def _may_hold_tables(kind: Any) -> bool:
+    return is_table(kind) or (get_origin(kind) in (dict, list) and _may_hold_tables(element(kind)))
 
 
 def rows(table: Sequence[msgspec.Struct]) -> list[tuple[Part, Any]]:

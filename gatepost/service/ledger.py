@@ -1,17 +1,21 @@
 """The limits that all workers share: who holds how many places, and what was spent in the running window.
 
-`Ledger` is the book, kept by the master; `LeasesFromMaster` is how a worker asks it. What a worker held when it died comes
-back when the master says so. The book is plain numbers under string keys, so that another engine can keep it one day.
+`Ledger` is the book, kept by the master; `gatepost.service.places` is how a worker asks it. What a worker held when it died
+comes back when the master says so. The book is plain numbers under string keys, so that another engine can keep it one day.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-
-from gatepost.service.control import Channel
+from collections.abc import Mapping
 
 MANY = 100_000
 """Windows remembered before the ones that are over are swept out for the first time."""
+REFUSED, GRANTED, AMPLE = range(3)
+"""What comes of asking for a place. AMPLE: granted, and so many are left that the holder may keep it for its next taker."""
+AMPLE_FROM = 100
+"""Places that a limit must allow before one may be kept. What a hung worker keeps is out of reach until it is replaced,
+which in a small limit would be much of it."""
 
 
 class Ledger:
@@ -20,27 +24,43 @@ class Ledger:
     def __init__(self) -> None:
         self._taken: Counter[str] = Counter()
         self._held: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self._ample: dict[str, set[int]] = {}
         self._spent: dict[str, tuple[float, int]] = {}
         self._sweep_at = MANY
 
-    def take(self, holder: int, key: str, limit: int) -> bool:
-        """Give `holder` one of at most `limit` places under `key`."""
-        if 0 <= limit <= self._taken[key]:
-            return False
-        self._taken[key] += 1
+    def take(self, holder: int, key: str, limit: int) -> int:
+        """Give `holder` one of at most `limit` places under `key`: REFUSED, GRANTED or AMPLE."""
+        taken = self._taken[key]
+        if 0 <= limit <= taken:
+            return REFUSED
+        self._taken[key] = taken + 1
         self._held[holder][key] += 1
-        return True
+        if limit < AMPLE_FROM or 2 * taken >= limit:
+            return GRANTED
+        self._ample.setdefault(key, set()).add(holder)
+        return AMPLE
 
-    def give_back(self, holder: int, key: str) -> None:
-        """Take one place back; a holder cannot return more than it has."""
-        if self._held[holder][key] > 0:
-            _less(self._held[holder], key)
-            _less(self._taken, key)
+    def keepers(self, key: str, besides: int) -> list[int]:
+        """Return who, besides one, may keep places under `key` that nobody is in."""
+        return [holder for holder in self._ample.get(key, ()) if holder != besides and self._held[holder][key]]
+
+    def give_back(self, holder: int, places: Mapping[str, int]) -> None:
+        """Take places back, so many under each key; a holder cannot return more than it has."""
+        held = self._held[holder]
+        for key, count in places.items():
+            if (returned := min(count, held[key])) > 0:
+                _less(held, key, returned)
+                self._free(key, returned)
 
     def give_back_all(self, holder: int) -> None:
         """The holder died: everything it held is free again."""
         for key, count in self._held.pop(holder, Counter()).items():
-            _less(self._taken, key, count)
+            self._free(key, count)
+
+    def _free(self, key: str, count: int) -> None:
+        _less(self._taken, key, count)
+        if key not in self._taken:
+            self._ample.pop(key, None)
 
     def spend(self, key: str, amount: int, limit: int, seconds: int, now: float) -> bool:
         """Count `amount` in the window of `seconds` that began with the first spending; False when it would pass `limit`."""
@@ -61,33 +81,7 @@ class Ledger:
         return {key: count for key, count in self._taken.items() if key.startswith(prefix)}
 
 
-def _less(counter: Counter[str], key: str, count: int = 1) -> None:
+def _less(counter: Counter[str], key: str, count: int) -> None:
     counter[key] -= count
     if counter[key] <= 0:
         del counter[key]
-
-
-class LeasesFromMaster:
-    """A worker's `Leases` (gatepost.leases): one round trip for each place, none where there is no limit."""
-
-    def __init__(self, master: Channel) -> None:
-        self._master = master
-        self._unlimited: Counter[str] = Counter()
-
-    async def take(self, key: str, limit: int) -> bool:
-        """See `Leases.take`."""
-        if limit < 0:
-            self._unlimited[key] += 1
-            return True
-        return bool(await self._master.ask("take", key=key, limit=limit))
-
-    def give_back(self, key: str) -> None:
-        """See `Leases.give_back`."""
-        if self._unlimited[key] > 0:
-            _less(self._unlimited, key)
-        else:
-            self._master.tell("give_back", key=key)
-
-    async def spend(self, key: str, amount: int, limit: int, seconds: int) -> bool:
-        """See `Leases.spend`."""
-        return limit < 0 or bool(await self._master.ask("spend", key=key, amount=amount, limit=limit, seconds=seconds))

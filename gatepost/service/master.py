@@ -7,9 +7,11 @@ channel closes and the kernel kills them), so that a spool shard never has two o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from gatepost.service.children import Child
 from gatepost.service.configuration import HANDING_OUT, Configuration
 from gatepost.service.control import Channel
 from gatepost.service.exporter import Exporter
-from gatepost.service.ledger import Ledger
+from gatepost.service.ledger import REFUSED, Ledger
 from gatepost.service.numbers import NumberBook
 from gatepost.service.status import counters, status
 from gatepost.service.verbs import Verbs
@@ -37,6 +39,8 @@ REMINDER = 86_400.0
 """Seconds between two alarms about one certificate."""
 STALLED = 5.0
 """Seconds by which a look comes late when it was we who stood still, stopped or starved: then nobody else is to blame."""
+PATIENCE = 1.0
+"""Seconds that a worker has to give back places it keeps, while another's client waits for one."""
 
 
 class Master:
@@ -100,9 +104,9 @@ class Master:
         """Answer what a worker asks."""
         match verb:
             case "take":
-                return self._ledger.take(child.index, **arguments)
+                return self._take(child, **arguments)
             case "give_back":
-                return self._ledger.give_back(child.index, **arguments)
+                return self._ledger.give_back(child.index, arguments["places"])
             case "spend":
                 return self._ledger.spend(**arguments, now=time.monotonic())
             case "numbers":
@@ -131,6 +135,24 @@ class Master:
             await self._configure(child)
         if again:
             self.tell(maillog.worker_serves(child.index))
+
+    def _take(self, child: Child, key: str, limit: int) -> int | Coroutine[None, None, int]:
+        """Give a worker a place; before it is refused, the others give back what they only keep."""
+        ledger = self._ledger
+        answer = ledger.take(child.index, key, limit)
+        if answer == REFUSED and (keepers := ledger.keepers(key, child.index)):
+            return self._take_recalled(child, key, limit, [self._children[index] for index in keepers])
+        return answer
+
+    async def _take_recalled(self, child: Child, key: str, limit: int, keepers: list[Child]) -> int:
+        await asyncio.gather(*(self._recall(keeper, key) for keeper in keepers))
+        return self._ledger.take(child.index, key, limit)
+
+    async def _recall(self, child: Child, key: str) -> None:
+        """Have a worker give back what it keeps; one that does not soon is not waited for, and is replaced if it hangs."""
+        with contextlib.suppress(ControlError, TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await child.ask("recall", key=key)
 
     def bury(self, child: Child) -> None:
         """Take back the places that a dead worker held."""

@@ -37,8 +37,8 @@ from gatepost.records.metrics import Metrics
 from gatepost.service import sockets
 from gatepost.service.control import Channel
 from gatepost.service.house import HEARTBEAT, House
-from gatepost.service.ledger import LeasesFromMaster
 from gatepost.service.numbers import NumberSupply
+from gatepost.service.places import LeasesFromMaster
 from gatepost.service.process import die_with_parent, giving_way
 from gatepost.service.queue import QueueVerbs
 from gatepost.snapshot import Snapshot
@@ -57,6 +57,7 @@ class Worker:
     def __init__(self, state: Path, index: int, count: int, fds: socket.socket, tasks: asyncio.TaskGroup) -> None:
         self._state, self._index, self._count, self._fds, self._tasks = state, index, count, fds, tasks
         self._master = Channel(self._serve, tasks, gone=lambda _: os._exit(EXIT_FAILED))
+        self._leases = LeasesFromMaster(self._master)
         self._configuring = asyncio.Lock()
         self._deliveries_suspended = False
         self.stop_asked = asyncio.Event()
@@ -117,7 +118,6 @@ class Worker:
         self._numbers = NumberSupply(self._master, self._tasks, self._journal.critical)
 
     def _assemble(self) -> None:
-        leases = LeasesFromMaster(self._master)
         take = self._numbers.take
         self._scheduler = Scheduler(
             snapshot=lambda: self._snapshot,
@@ -125,7 +125,7 @@ class Worker:
             suspects=self._suspects,
             journal=self._journal,
             metrics=self._metrics,
-            leases=leases,
+            leases=self._leases,
             next_mid=partial(take, "mid"),
             next_dcid=partial(take, "dcid"),
             resolver=lambda: self._resolver,
@@ -134,7 +134,7 @@ class Worker:
             spool=self._spool,
             journal=self._journal,
             metrics=self._metrics,
-            leases=leases,
+            leases=self._leases,
             resolver=lambda: self._resolver,
             next_icid=partial(take, "icid"),
             next_mid=partial(take, "mid"),
@@ -150,6 +150,8 @@ class Worker:
         match verb:
             case "ping":
                 return None
+            case "recall":
+                return self._leases.recall(arguments["key"])
             case "configure":
                 listening = sockets.receive(self._fds, arguments["listeners"])
                 return self._configure(arguments["document"], arguments["revision"], arguments["packed"], listening)

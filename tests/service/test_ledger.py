@@ -9,7 +9,7 @@ def test_places_are_exact_over_all_holders() -> None:
     ledger = Ledger()
     granted = [ledger.take(holder, "host/a", 3) for holder in (0, 1, 0, 1)]
     assert granted == [True, True, True, False]
-    ledger.give_back(1, "host/a")
+    ledger.give_back(1, {"host/a": 1})
     assert ledger.take(0, "host/a", 3)
     assert not ledger.take(1, "host/a", 3)
 
@@ -21,7 +21,7 @@ def test_a_dead_holder_gives_back_what_it_held_and_no_more() -> None:
     ledger.give_back_all(0)
     assert ledger.taken() == {"k": 1}
     ledger.give_back_all(0)
-    ledger.give_back(0, "k")
+    ledger.give_back(0, {"k": 1})
     assert ledger.taken() == {"k": 1}
 
 

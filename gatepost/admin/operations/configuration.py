@@ -20,7 +20,7 @@ from gatepost.config.diff import Change, differences, unified
 from gatepost.config.model import Config
 from gatepost.config.problems import ConfigErrors, Problem, errors, warnings
 from gatepost.config.store import ConfigStore, Draft, Revision, RevisionInfo
-from gatepost.errors import ControlError, GatepostError
+from gatepost.errors import Conflict, ControlError, GatepostError
 
 NOTHING_TO_COMMIT = "There is no data to commit."
 COMMIT_TIMEOUT = 600.0
@@ -70,9 +70,11 @@ def replace(operator: Operator, config: Config, *, force: bool = False, problems
 
 
 def edit(operator: Operator, change: Callable[[Config], Config]) -> Pending:
-    """Change the draft by a pure function; refused when somebody else changed it in between."""
+    """Change the draft by a pure function; Conflict when somebody else changed it in between."""
     with opened(operator, writes=True) as store:
         draft = store.draft()
+        if operator.tag and draft.tag != operator.tag:
+            raise Conflict("the draft was changed by somebody else since this was shown: look again; nothing was overwritten")
         return staged(store, store.save_draft(change(draft.config), draft.tag))
 
 
@@ -80,6 +82,15 @@ def pending(operator: Operator) -> Pending:
     """Return what the draft would change, and what is wrong with it."""
     with opened(operator) as store:
         return staged(store, store.draft())
+
+
+def changes(operator: Operator) -> list[Change]:
+    """Return what the draft would change, without a judgement: a question that is asked with every page."""
+    if not operator.config_db.exists():
+        return []
+    with opened(operator) as store:
+        draft = store.draft()
+        return differences(base(store), draft.config) if draft.changed else []
 
 
 def is_changed(operator: Operator) -> bool:

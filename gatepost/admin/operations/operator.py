@@ -20,9 +20,11 @@ DEFAULT_STATE = Path("/var/lib/gatepost")
 class Operator:
     """A state directory and the name under which changes to it are made."""
 
-    def __init__(self, state: Path, author: str = "") -> None:
+    def __init__(self, state: Path, author: str = "", tag: str = "") -> None:
+        """`tag`: of the draft that the changes are meant for, where it was shown to somebody before; empty: as it is now."""
         self.state = state.absolute()
         self.author = author or login_name()
+        self.tag = tag
 
     @property
     def config_db(self) -> Path:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine
 
 from gatepost.inbound.session import Session
 from gatepost.inbound.shared import Shared
@@ -33,6 +34,16 @@ class Inbound:
     def sessions(self) -> int:
         """Number of connections that are open."""
         return len(self._sessions)
+
+    def connections(self, listeners: Collection[str] = ()) -> Counter[tuple[str, str, str]]:
+        """Count the open connections by address, name and listener of the hosts; `listeners`: only on these."""
+        every = (session.place for session in self._sessions)
+        return Counter(place for place in every if not listeners or place[2] in listeners)
+
+    def close(self, listeners: Collection[str], *, abruptly: bool) -> None:
+        """End the connections on these listeners, each when its message is through, or abruptly and at once."""
+        for session in [session for session in self._sessions if session.place[2] in listeners]:
+            session.stop(abruptly=abruptly)
 
     def configure(self, sockets: dict[str, socket.socket]) -> None:
         """Serve exactly these listeners. A socket that is served already on the same address is closed again."""

@@ -55,12 +55,18 @@ class Session:
             except Exception:
                 self._tell_bug()
 
-    def stop(self) -> None:
-        """End at the next command; at once when the client has nothing under way."""
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Address and name of the host, as far as it is known, and the listener that it came to."""
+        host = self._arrival.host
+        return host.address, host.name, self._listener.name
+
+    def stop(self, *, abruptly: bool = False) -> None:
+        """End at the next command; at once when the client has nothing under way, or `abruptly` whatever it has."""
         self._stopping = True
         if self._conversation is not None:
             self._conversation.stopping = True
-            if not self._conversation.in_transaction:
+            if abruptly or not self._conversation.in_transaction:
                 self._wire.interrupt(WireTimeout("the gateway is stopping"))
 
     async def _serve(self) -> str:

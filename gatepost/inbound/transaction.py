@@ -73,9 +73,11 @@ class Transaction:
             journal.info(maillog.rcpt_mapped(self.mid, self._icid, named, address, rewriting.entry))
         if verdict.reply is not None:
             journal.info(maillog.rcpt_rejected(self.mid, self._icid, address))
+            self._shared.metrics.recipients_in["rejected"] += 1
             return verdict.reply
         if not await self._within_rate():
             journal.info(maillog.rcpt_rejected(self.mid, self._icid, address, "Rejected by Injection Control"))
+            self._shared.metrics.recipients_in["rejected"] += 1
             return reply.TOO_MANY_RECIPIENTS_THIS_HOUR
         journal.info(maillog.rcpt_to(self.mid, self._icid, len(self._recipients), address))
         if not self._recipients:
@@ -168,6 +170,7 @@ class Transaction:
     def _tell_accepted(self, envelope: Envelope, tls: TlsOutcome | None) -> None:
         journal, mid = self._shared.journal, self.mid
         self._shared.metrics.messages_accepted += 1
+        self._shared.metrics.recipients_in["accepted"] += len(envelope.recipients)
         self._shared.metrics.bytes["in"] += envelope.size
         lines = [maillog.ready(mid, envelope.size, envelope.reverse_path), maillog.queued(mid)]
         if envelope.subject:

@@ -7,6 +7,7 @@ Takes the configuration when it starts and ends when a newer one is in force. Ne
 from __future__ import annotations
 
 import enum
+import time
 import traceback
 from collections.abc import Sequence
 from typing import Protocol
@@ -155,6 +156,10 @@ class Delivery:
                 # The peer closed an idle connection: dial again, nothing has failed. The job then goes without this look.
                 self._carried = job
                 return None
+        if job.parcel.redirected and job.parcel.destination(job.rids[0]) != job.destination:
+            # redirected while it was in hand: what no host took yet goes where it is to go now
+            self._settlement.postpone(job, time.time(), "redirected by the administrator")
+            return None
         if self._destination.recipients_per_minutes is not None and not await self._within_rate(job):
             postponed = self._host.out_of_rate(self._queue, len(job.rids))
             await self._settlement.settle(job.parcel, dict.fromkeys(job.rids, postponed), attempts=job.attempts)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from gatepost.outbound.outcome import Outcome
-from gatepost.outbound.parcel import Job, Parcel, domain_of, split
+from gatepost.outbound.parcel import Job, Parcel, split
 from gatepost.outbound.ruling import profile_name
 from gatepost.outbound.settlement import Settlement
 from gatepost.outbound.shared import Shared
@@ -86,7 +86,12 @@ class Intake:
         if found is not None:
             return found
         final = {state.rid for state in states if state.status.is_final}
-        return self._add(envelope, None, [rid for rid in range(len(envelope.recipients)) if rid not in final])
+        parcel = self._add(envelope, None, [rid for rid in range(len(envelope.recipients)) if rid not in final])
+        for state in states:
+            # set aside before it was ever tried, a recipient has no destination
+            if state.rid in parcel.open and state.destination not in ("", parcel.destination(state.rid)):
+                parcel.redirect([state.rid], state.destination)
+        return parcel
 
     # --- from the spool ----------------------------------------------------------------------------------------------
 
@@ -144,7 +149,7 @@ class Intake:
         waiting = {state.rid: state for state in entry.states if state.status is Status.DEFERRED}
         parcel = self.take_up(entry.envelope, entry.states)
         mine = [row for row in rows if row.rid in waiting and row.rid in parcel.open and row.rid not in parcel.claimed]
-        late = {row.rid: cost for row in mine if (cost := self._too_late(entry.envelope, row, waiting[row.rid])) is not None}
+        late = {row.rid: cost for row in mine if (cost := self._too_late(parcel, row, waiting[row.rid])) is not None}
         attempts = {row.rid: row.attempts for row in mine}
         parcel.claimed.update(late)
         self._claim(parcel, [row.rid for row in mine if row.rid not in late], attempts)
@@ -152,10 +157,10 @@ class Intake:
             outcomes: dict[int, Outcome] = {**late}
             await self._settlement.settle(parcel, outcomes, attempts=attempts)
 
-    def _too_late(self, envelope: Envelope, row: RecipientDue, state: RecipientState) -> Cost | None:
+    def _too_late(self, parcel: Parcel, row: RecipientDue, state: RecipientState) -> Cost | None:
         """A message that has waited its time out is not tried once more (asyncos.md 11.3)."""
         snapshot = self._shared.snapshot()
-        destination = snapshot.destinations.find(domain_of(envelope.recipients[row.rid]))
+        envelope, destination = parcel.envelope, snapshot.destinations.find(parcel.destination(row.rid))
         profile = snapshot.bounce_profile(profile_name(envelope, destination))
         expired = retry.overdue(envelope.received, row.due, profile)
         if expired is None:

@@ -16,12 +16,13 @@ MAX_RECIPIENTS = 100
 """Of one transaction: what every server must take (RFC 5321 4.5.3.1.8)."""
 Verdict = Literal["", "bounce", "delete"]
 NONE_MADE: Mapping[int, int] = {}
+NONE_REDIRECTED: Mapping[int, str] = {}
 
 
 class Parcel:
     """A message in hand."""
 
-    __slots__ = ("claimed", "content", "envelope", "open", "verdict")
+    __slots__ = ("claimed", "content", "envelope", "open", "redirected", "verdict")
 
     def __init__(self, envelope: Envelope, content: Content | None, open_rids: Iterable[int] | None = None) -> None:
         self.envelope = envelope
@@ -33,6 +34,16 @@ class Parcel:
         """RIDs that stand in a job or are being settled; the spool's word on them is out of date."""
         self.verdict: Verdict = ""
         """What an operator decided while a delivery was under way: it holds for whatever is not delivered."""
+        self.redirected = NONE_REDIRECTED
+        """Where an operator sends recipients instead of to their domain, by RID; the spool keeps it as their destination."""
+
+    def destination(self, rid: int) -> str:
+        """Return the queue that a recipient stands in: its domain, unless an operator has redirected it."""
+        return self.redirected.get(rid) or domain_of(self.envelope.recipients[rid])
+
+    def redirect(self, rids: Iterable[int], destination: str) -> None:
+        """Send recipients elsewhere; holds for whatever is not delivered already."""
+        self.redirected = {**self.redirected, **dict.fromkeys(rids, destination)}
 
 
 class Job:
@@ -70,12 +81,11 @@ def domain_of(address: str) -> str:
 
 def split(parcel: Parcel, rids: Iterable[int], attempts: dict[int, int] | None = None) -> list[Job]:
     """Make jobs of the recipients, by destination."""
-    recipients = parcel.envelope.recipients
-    if len(recipients) == 1:
-        return [Job(parcel, domain_of(recipients[0]), (0,), attempts)]
+    if len(parcel.envelope.recipients) == 1:
+        return [Job(parcel, parcel.destination(0), (0,), attempts)]
     by_domain: dict[str, list[int]] = {}
     for rid in rids:
-        by_domain.setdefault(domain_of(recipients[rid]), []).append(rid)
+        by_domain.setdefault(parcel.destination(rid), []).append(rid)
     return [
         Job(parcel, domain, tuple(group[start : start + MAX_RECIPIENTS]), attempts)
         for domain, group in by_domain.items()

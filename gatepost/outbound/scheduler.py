@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gatepost.errors import SpoolFull, SpoolSick
 from gatepost.leases import Leases
@@ -80,9 +81,9 @@ class Scheduler:
         )
         self._settlement = Settlement(shared, self.enqueue, self._released)
         self._intake = Intake(shared, self._settlement, self._dispatch)
-        self._verbs = Verbs(shared, self._settlement, self._intake)
         self._router = Router(resolver, mx_port)
         self._queues: dict[str, DestinationQueue] = {}
+        self._verbs = Verbs(shared, self._settlement, self._intake, self._queues)
         self._tasks: asyncio.TaskGroup | None = None
         self._running: dict[asyncio.Task[None], Delivery] = {}
         self._suspended = False
@@ -262,6 +263,31 @@ class Scheduler:
             self._settlement.postpone(job, queue.book(each * len(job.rids), now), detail)
         return postponed
 
+    def host(self, domain: str) -> dict[str, Any]:
+        """Describe one destination as it stands here: what it got, what is open to it, whether it is down."""
+        counts, queue = self._settlement.hosts.of(domain), self._queues.get(domain)
+        when, said, by = counts.last_error
+        return {
+            "delivered": counts.delivered,
+            "soft_bounced": counts.soft,
+            "hard_bounced": dict(counts.hard),
+            "deleted": counts.deleted,
+            "last_activity": counts.last_activity,
+            "last_error": {"time": when, "text": said, "peer": by},
+            "connections": queue.ready if queue else 0,
+            "pending": queue.connections - queue.ready if queue else 0,
+            "down": queue.down.diagnostic if queue and queue.down else "",
+        }
+
+    @property
+    def under_way(self) -> int:
+        """Connections that carry mail, or may."""
+        return sum(delivery.connected for delivery in self._running.values())
+
+    def domains(self) -> set[str]:
+        """Return the destinations that `host` can say something of."""
+        return set(self._queues).union(self._settlement.hosts.domains())
+
     # --- the operator's verbs ----------------------------------------------------------------------------------------
 
     async def deliver_now(self, destination: str | None = None, mid: int | None = None) -> int:
@@ -292,11 +318,22 @@ class Scheduler:
 
     async def bounce(self, mid: int, destination: str = "") -> int:
         """Bounce what is not final of a message, all or what goes to one destination; return for how many recipients."""
-        return await self._verbs.end(mid, "bounce", self._queues.values(), destination)
+        return await self._verbs.end(mid, "bounce", destination)
 
     async def delete(self, mid: int, destination: str = "") -> int:
         """Delete what is not final of a message, all or what goes to one destination; return how many recipients."""
-        return await self._verbs.end(mid, "delete", self._queues.values(), destination)
+        return await self._verbs.end(mid, "delete", destination)
+
+    async def catch_up(self) -> None:
+        """Return when everything that was settled until now is durable."""
+        await self._settlement.catch_up()
+
+    async def redirect(self, mid: int, host: str, destination: str = "") -> int:
+        """Send what is not final of a message, all or what goes to one destination, to `host`; return how many recipients.
+
+        They are due at once, and durable where they go; the next look takes them up.
+        """
+        return await self._verbs.redirect(mid, host, destination)
 
     async def adopt(self, directory: Path, shard: int) -> int:
         """Move the messages of a shard that no worker owns into ours; return how many."""

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from gatepost.errors import SpoolFull
 from gatepost.outbound import dsn, tell
 from gatepost.outbound.fence import Fence
+from gatepost.outbound.hosts import HostBook
 from gatepost.outbound.outcome import NOBODY, Carrier, Delivered, Outcome, Postponed
-from gatepost.outbound.parcel import Job, Parcel, domain_of
+from gatepost.outbound.parcel import Job, Parcel
 from gatepost.outbound.ruling import Ruling, delivered, profile_name, rule
 from gatepost.outbound.shared import Shared
 from gatepost.records import maillog
-from gatepost.spool.message import Content, Message, Progress
+from gatepost.spool.message import Content, Message, Progress, Status
 
 FULL_WAIT = 5.0
 """Seconds until an outcome is written again that the disk had no room for."""
@@ -34,6 +35,7 @@ class Settlement:
         self._enqueue = enqueue
         self._released = released
         self.fence = Fence()
+        self.hosts = HostBook()
         self._no_room = False
         """Outcomes wait for room on the disk, and the log says so."""
 
@@ -60,6 +62,7 @@ class Settlement:
             return False  # the disk must be waited for
         parcel.open.clear()
         tell.delivered_whole(self._shared, envelope, rids, outcome, job.attempts, carrier)
+        self.hosts.delivered(job.destination, len(rids))
         fence.note(envelope.mid)
         spool.finish_later(envelope.mid, len(rids))
         self.forget(job)
@@ -88,11 +91,19 @@ class Settlement:
         parcel.open.difference_update(ruling.state.rid for ruling in rulings if ruling.state.status.is_final)
         finished = not parcel.open
         tell.outcomes(self._shared, parcel.envelope, rulings, carrier, now, finished=finished)
+        for ruling in rulings:
+            self.hosts.note(parcel.destination(ruling.state.rid), ruling, carrier)
         states = tuple(ruling.state for ruling in rulings)
         await self._write(Progress(mid=parcel.envelope.mid, states=states, finished=finished, bounce=bounce))
-        if parcel.verdict and not verdict:
+        spoken = parcel.verdict and not verdict
+        again = {
+            state.rid: state.attempts
+            for state in states
+            if (spoken and not state.status.is_final)
+            or (state.status is Status.DEFERRED and state.destination != parcel.destination(state.rid))
+        }
+        if again:
             # The operator spoke while the disk was awaited: his word holds for what was put off a moment ago.
-            again = {state.rid: state.attempts for state in states if not state.status.is_final}
             await self.settle(parcel, dict.fromkeys(again, Postponed(now, "")), attempts=again, carrier=carrier)
         parcel.claimed.difference_update(outcomes)
         if not parcel.claimed:
@@ -125,7 +136,7 @@ class Settlement:
         if isinstance(outcome, Delivered):
             return delivered(rid, outcome, made)
         envelope = parcel.envelope
-        domain = domain_of(envelope.recipients[rid])
+        domain = parcel.destination(rid)
         snapshot = self._shared.snapshot()
         profile = snapshot.bounce_profile(profile_name(envelope, snapshot.destinations.find(domain)))
         return rule(envelope, rid, domain, outcome, made, parcel.verdict, profile, now)

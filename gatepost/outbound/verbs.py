@@ -1,4 +1,4 @@
-"""What an operator may do to mail that waits: bounce it, delete it, try it now. Each recipient has exactly one outcome.
+"""What an operator may do to mail that waits: bounce, delete or redirect it, try it now. Each recipient has one outcome.
 
 What waits is settled at once. What a delivery has in its hands at that moment is left to it: what it delivers is delivered,
 and the operator's word holds for the rest.
@@ -7,15 +7,16 @@ and the operator's word holds for the rest.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 
 from gatepost.outbound.intake import Intake
-from gatepost.outbound.outcome import Deleted, Outcome
-from gatepost.outbound.parcel import Parcel, Verdict, domain_of
+from gatepost.outbound.outcome import Deleted, Outcome, Postponed
+from gatepost.outbound.parcel import Parcel, Verdict
 from gatepost.outbound.queue import DestinationQueue
 from gatepost.outbound.ruling import BY_OPERATOR
 from gatepost.outbound.settlement import Settlement
 from gatepost.outbound.shared import Shared
+from gatepost.records import maillog
 from gatepost.spool.entries import QueueEntry
 from gatepost.spool.message import Progress, RecipientState, Status
 
@@ -23,12 +24,15 @@ from gatepost.spool.message import Progress, RecipientState, Status
 class Verbs:
     """The operator's verbs on one worker's mail."""
 
-    def __init__(self, shared: Shared, settlement: Settlement, intake: Intake) -> None:
+    def __init__(
+        self, shared: Shared, settlement: Settlement, intake: Intake, queues: Mapping[str, DestinationQueue]
+    ) -> None:
         self._shared = shared
         self._settlement = settlement
         self._intake = intake
+        self._queues = queues
 
-    async def end(self, mid: int, verdict: Verdict, queues: Iterable[DestinationQueue], destination: str = "") -> int:
+    async def end(self, mid: int, verdict: Verdict, destination: str = "") -> int:
         """Bounce or delete what is not final of a message, or of that what goes to one destination; return how many.
 
         Where only a part of the message is meant, a delivery under way keeps what it has in hand, come of it what may.
@@ -38,9 +42,8 @@ class Verbs:
             return 0
         # No await from here to the claim: whoever takes the message in hand next finds it claimed.
         parcel = self._intake.take_up(entry.envelope, entry.states)
-        recipients = entry.envelope.recipients
-        meant = {rid for rid in parcel.open if not destination or domain_of(recipients[rid]) == destination}
-        waiting = meant - self._under_delivery(parcel, queues, destination)
+        meant = {rid for rid in parcel.open if destination in ("", parcel.destination(rid))}
+        waiting = self._taken_from_queues(parcel, meant)
         decided = len(waiting)
         if meant == parcel.open:
             decided = len(meant)
@@ -54,6 +57,34 @@ class Verbs:
             self._intake.release(parcel)
         return decided
 
+    async def redirect(self, mid: int, host: str, destination: str = "") -> int:
+        """Send what is not final of a message, or of that what goes to one destination, to `host`; return how many.
+
+        The spool keeps `host` as the destination of these recipients, durable on return; they are due at once. What is
+        held stays held. What a delivery has in hand and does not deliver is put off to `host`.
+        """
+        entry = await self._entry(mid)
+        if entry is None:
+            return 0
+        # No await from here to the settling, as above.
+        parcel = self._intake.take_up(entry.envelope, entry.states)
+        held = {state.rid for state in entry.states if state.status is Status.HELD}
+        elsewhere = {rid for rid in parcel.open - held if parcel.destination(rid) != host}
+        meant = {rid for rid in elsewhere if destination in ("", parcel.destination(rid))}
+        waiting = self._taken_from_queues(parcel, meant)
+        parcel.redirect(meant, host)
+        parcel.claimed |= waiting
+        if waiting:
+            now = time.time()
+            self._shared.journal.info(maillog.redirected(mid, sorted(waiting), host))
+            attempts = {state.rid: state.attempts for state in entry.states}
+            postponed = Postponed(now, f"redirected to {host} by the administrator")
+            await self._settlement.settle(parcel, dict.fromkeys(sorted(waiting), postponed), attempts=attempts)
+            await self._settlement.catch_up()
+        elif not parcel.claimed:
+            self._intake.release(parcel)
+        return len(meant)
+
     async def _entry(self, mid: int) -> QueueEntry | None:
         """Return a message as it stands, with all that was settled of it."""
         while True:
@@ -63,15 +94,16 @@ class Verbs:
                 if entry is None or not self._settlement.fence.is_newer(mid, mark):
                     return entry
 
-    def _under_delivery(self, parcel: Parcel, queues: Iterable[DestinationQueue], destination: str) -> set[int]:
-        """Return the recipients that a delivery has in its hands, and take those away from the queues that only wait."""
-        waiting: set[int] = set()
-        for queue in queues:
-            for job in queue.jobs:
-                if job.parcel is parcel and destination in ("", job.destination):
+    def _taken_from_queues(self, parcel: Parcel, meant: Collection[int]) -> set[int]:
+        """Return those of the recipients meant that no delivery has in its hands, taken away from the queues."""
+        waiting = {rid for rid in meant if rid not in parcel.claimed}
+        for domain in {parcel.destination(rid) for rid in meant if rid in parcel.claimed}:
+            queue = self._queues.get(domain)
+            for job in queue.jobs if queue is not None else ():
+                if job.parcel is parcel and not job.void:
                     job.void = True
                     waiting.update(job.rids)
-        return parcel.claimed - waiting
+        return waiting
 
     async def bring_forward(self, mid: int | None, destination: str | None) -> int:
         """Make deferred recipients due now, all, of one destination or of one message, and release what was held of it."""

@@ -227,6 +227,11 @@ def crashed(worker: int, mids: Sequence[int], trace: str) -> str:
     return f"{internal_error(f'worker {worker}, which crashed', trace)}; {suspects}"
 
 
+def redirected(mid: int, rids: Sequence[int], host: str) -> str:
+    """An operator sends these recipients to another host than their domain's; ours."""
+    return f"Redirected: MID {mid} to RID {_list(rids)} - to {printable(host)} by the administrator"
+
+
 def held(mid: int, rids: Sequence[int], reason: str) -> str:
     """Recipients were set aside until an operator looks at them; ours."""
     return f"Held: MID {mid} to RID {_list(rids)} - {printable(reason)}"

@@ -32,6 +32,7 @@ FAMILIES = {
     "connections": Family("counter", "Connections, by what became of them.", ("direction", "verdict")),
     "tls": Family("counter", "Handshakes.", ("direction", "protocol", "cipher", "group", "outcome")),
     "messages_accepted": Family("counter", "Messages answered 250."),
+    "recipients_in": Family("counter", "Recipients that clients named, by what they were answered.", ("verdict",)),
     "recipients": Family("counter", "Recipients, by what became of them in an attempt.", ("outcome",)),
     "replies": Family("counter", "SMTP replies given (in) and received (out).", ("direction", "code")),
     "bytes": Family("counter", "Octets of mail data.", ("direction",)),
@@ -55,6 +56,8 @@ class Metrics:
         self.tls: defaultdict[tuple[str, str, str, str, str], int] = defaultdict(int)
         """(direction, protocol, cipher, group, outcome): `success`, `failed`, `none`."""
         self.messages_accepted = 0
+        self.recipients_in: defaultdict[str, int] = defaultdict(int)
+        """verdict: `accepted` (of messages answered 250), `rejected`."""
         self.recipients: defaultdict[str, int] = defaultdict(int)
         """outcome: `delivered`, `deferred`, `bounced`, `deleted`, `held`."""
         self.replies: defaultdict[tuple[str, int], int] = defaultdict(int)

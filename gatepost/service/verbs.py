@@ -12,10 +12,11 @@ from typing import Any
 
 from gatepost.config.paths import did_you_mean
 from gatepost.errors import ControlError
+from gatepost.service import traffic
 from gatepost.service.children import Child
 
 SUSPENSIONS = {"suspend_delivery", "resume_delivery", "suspend_listener", "resume_listener"}
-COUNTED = {"deliver_now", "bounce", "delete"}
+COUNTED = {"deliver_now", "bounce", "delete", "redirect"}
 
 
 class Verbs:
@@ -30,8 +31,12 @@ class Verbs:
         """Answer a verb; ControlError for one that is not known."""
         if verb == "queue_list":
             return self._queue_list(**arguments)
-        if verb == "queue_show":
-            return self._queue_show(**arguments)
+        if verb in ("queue_show", "queue_content"):
+            return self._of_message(verb, **arguments)
+        if verb == "queue_count":
+            return self._queue_count(arguments)
+        if verb in ("hosts", "connections", "drain"):
+            return self._traffic(verb, arguments)
         if verb in COUNTED:
             return self._counted(verb, arguments)
         if verb in SUSPENSIONS:
@@ -90,8 +95,23 @@ class Verbs:
             )
         return {"recipients": count}
 
-    async def _queue_list(self, destination: str = "", limit: int = 100, offset: int = 0) -> dict[str, Any]:
-        arguments = {"destination": destination, "limit": limit + offset, "offset": 0}
+    async def _queue_count(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        answers, down = await self._ask("queue_count", arguments)
+        return {"recipients": sum(answers), "out_of_reach": self._why(down)}
+
+    async def _traffic(self, verb: str, arguments: dict[str, Any]) -> Any:
+        """What goes on at the moment is on workers that are up; of the others nothing is open."""
+        answers, _ = await self._ask(verb, arguments)
+        if verb == "hosts":
+            return traffic.together(answers)
+        if verb == "connections":
+            return [row for answer in answers for row in answer]
+        return {side: sum(answer[side] for answer in answers) for side in ("inbound", "outbound")}
+
+    async def _queue_list(
+        self, destination: str = "", limit: int = 100, offset: int = 0, sender: str | None = None
+    ) -> dict[str, Any]:
+        arguments = {"destination": destination, "sender": sender, "limit": limit + offset, "offset": 0}
         answers, down = await self._ask("queue_list", arguments)
         messages = sorted((message for answer in answers for message in answer["messages"]), key=lambda item: item["mid"])
         return {
@@ -100,8 +120,8 @@ class Verbs:
             "out_of_reach": self._why(down),
         }
 
-    async def _queue_show(self, mid: int) -> Any:
-        answers, down = await self._ask("queue_show", {"mid": mid})
+    async def _of_message(self, verb: str, mid: int, **arguments: Any) -> Any:
+        answers, down = await self._ask(verb, {"mid": mid, **arguments})
         for answer in answers:
             if answer is not None:
                 return answer
@@ -114,9 +134,10 @@ def by_destination(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add up what waits for each destination in several shards, most first."""
     total: dict[str, dict[str, Any]] = {}
     for row in rows:
-        known = total.setdefault(row["destination"], {**row, "recipients": 0, "held": 0, "next_due": 0.0})
+        known = total.setdefault(row["destination"], {**row, "recipients": 0, "held": 0, "untried": 0, "next_due": 0.0})
         known["recipients"] += row["recipients"]
-        known["held"] += row.get("held", 0)
+        for part in ("held", "untried"):
+            known[part] += row.get(part, 0)
         moments = [moment for moment in (known["next_due"], row["next_due"]) if moment]
         known["next_due"] = min(moments, default=0.0)
     return sorted(total.values(), key=lambda row: (-row["recipients"], row["destination"]))

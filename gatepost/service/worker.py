@@ -41,6 +41,7 @@ from gatepost.service.numbers import NumberSupply
 from gatepost.service.places import LeasesFromMaster
 from gatepost.service.process import die_with_parent, giving_way
 from gatepost.service.queue import QueueVerbs
+from gatepost.service.traffic import TrafficVerbs
 from gatepost.snapshot import Snapshot
 from gatepost.spool.store import Floor, Spool
 
@@ -142,6 +143,7 @@ class Worker:
         )
         self._inbound = Inbound(shared, lambda: self._snapshot, self._tasks)
         self._queue = QueueVerbs(self._spool, self._scheduler)
+        self._traffic = TrafficVerbs(self._inbound, self._scheduler)
         self._house = House(self._spool, self._journal, self._metrics, self._report)
 
     # --- what the master asks ----------------------------------------------------------------------------------------
@@ -161,6 +163,8 @@ class Worker:
                 return self.stop_asked.set()
             case "reopen_logs":
                 return self._journal.reopen()
+            case "hosts" | "connections" | "drain":
+                return self._traffic.serve(verb, arguments)
         return self._queue.serve(verb, arguments)
 
     async def _configure(self, document: bytes, revision: int, packed: Any, listening: dict[str, socket.socket]) -> None:

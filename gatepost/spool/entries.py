@@ -19,10 +19,21 @@ class Fresh(QueueEntry, frozen=True):
 
 
 class Untried(msgspec.Struct, frozen=True):
-    """The recipients of a message that were never tried, of which the spool keeps nothing but their addresses."""
+    """Recipients that were never tried, of which the spool keeps nothing but their addresses."""
+
+    last_mid: int
+    """The last message that was looked at; 0: there is none any more."""
+    mids: dict[str, list[int]]
+    """By `@` and domain as written: the message of each such recipient. Without an `@`: of one that has no domain."""
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """Who sent a message."""
 
     mid: int
-    addresses: tuple[str, ...]
+    reverse_path: str | None
+    """None: the envelope is damaged."""
+    received: float
 
 
 class RecipientDue(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from pathlib import Path
 from gatepost.errors import SpoolFull, SpoolSick, StateError
 from gatepost.spool import batch, queries
 from gatepost.spool.content import Incoming
-from gatepost.spool.entries import DestinationCount, Fresh, QueueEntry, RecipientDue, Untried
+from gatepost.spool.entries import DestinationCount, Fresh, QueueEntry, RecipientDue, Sent, Untried
 from gatepost.spool.faults import Fault, classify
 from gatepost.spool.layout import Layout, leftover_shards
 from gatepost.spool.message import Message, Progress, RecipientState
@@ -195,9 +195,13 @@ class Spool:
         """Return what waits for each destination; recipients never tried are not in it: see `untried`."""
         return await self._reader.ask(queries.by_destination)
 
-    async def untried(self, after_mid: int, limit: int) -> list[Untried]:
-        """Return the recipients never tried of messages in MID order."""
+    async def untried(self, after_mid: int, limit: int) -> Untried:
+        """Return the recipients never tried of the next messages in MID order."""
         return await self._reader.ask(queries.untried, after_mid, limit)
+
+    async def sent(self, after_mid: int, limit: int) -> list[Sent]:
+        """Return who sent the next messages in MID order, and when."""
+        return await self._reader.ask(queries.sent, after_mid, limit)
 
     async def waiting_for(self, destination: str) -> list[int]:
         """Return the MIDs of the messages with a recipient waiting for a destination, of those that were tried before."""

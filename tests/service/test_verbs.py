@@ -42,8 +42,9 @@ def message(mid: int) -> dict[str, Any]:
     return {"mid": mid}
 
 
-def waiting(destination: str, recipients: int, next_due: float | None, held: int = 0) -> dict[str, Any]:
-    return {"destination": destination, "recipients": recipients, "held": held, "next_due": next_due}
+def waiting(destination: str, recipients: int, next_due: float | None, held: int = 0, untried: int = 0) -> dict[str, Any]:
+    row = {"destination": destination, "recipients": recipients, "held": held, "untried": untried}
+    return {**row, "next_due": next_due}
 
 
 def test_pages_of_the_queue_run_over_all_shards_in_mid_order() -> None:
@@ -55,19 +56,19 @@ def test_pages_of_the_queue_run_over_all_shards_in_mid_order() -> None:
     page = serve(verbs(*workers), "queue_list", limit=4, offset=3)
     assert [item["mid"] for item in page["messages"]] == [4, 5, 6, 7]
     assert page["out_of_reach"] == ""
-    assert workers[0].asked == [("queue_list", {"destination": "", "limit": 7, "offset": 0})]
+    assert workers[0].asked == [("queue_list", {"destination": "", "sender": None, "limit": 7, "offset": 0})]
 
 
 def test_destinations_add_up_with_the_earliest_attempt() -> None:
     rows = [
         waiting("a.example", 1, 90.0),
         waiting("b.example", 5, None, held=2),
-        waiting("a.example", 3, 70.0),
+        waiting("a.example", 3, 70.0, untried=3),
         waiting("c", 4, 0.0),
     ]
     assert by_destination(rows) == [
         waiting("b.example", 5, 0.0, held=2),
-        waiting("a.example", 4, 70.0),
+        waiting("a.example", 4, 70.0, untried=3),
         waiting("c", 4, 0.0),
     ]
 
@@ -130,3 +131,36 @@ def test_an_unknown_verb_is_refused() -> None:
 def test_counters_are_flat_and_histograms_left_out() -> None:
     counts = {"accepted": [([], 3)], "replies": [(["in", "250"], 7), (["in", "421"], 1)], "seconds": [([], [1.0, 2.0])]}
     assert flat(counts) == {"accepted": 3, "replies{in,250}": 7, "replies{in,421}": 1}  # type: ignore[arg-type]
+
+
+def test_what_is_meant_is_counted_and_what_is_out_of_reach_is_said() -> None:
+    down = Worker(1, up=False, reason="disk gone")
+    found = serve(verbs(Worker(0, queue_count=4), down), "queue_count", everything=True)
+    assert found == {"recipients": 4, "out_of_reach": "worker 1: disk gone"}
+    with pytest.raises(ControlError, match="it was done for 3 recipients, but a part of the queue is out of reach"):
+        serve(verbs(Worker(0, redirect=3), down), "redirect", everything=True, host="relay.example")
+
+
+def seen(**counts: Any) -> dict[str, Any]:
+    zeros = {"delivered": 0, "soft_bounced": 0, "deleted": 0, "connections": 0, "pending": 0, "down": ""}
+    never = {"hard_bounced": {}, "last_activity": 0.0, "last_error": {"time": 0.0, "text": "", "peer": ""}}
+    return {**zeros, **never, **counts}
+
+
+def test_what_workers_say_of_a_destination_adds_up() -> None:
+    error = {"time": 9.0, "text": "550 no", "peer": "192.0.2.1"}
+    one = {"a.example": seen(delivered=2, hard_bounced={"5xx": 1}, last_activity=5.0), "b.example": seen(pending=1)}
+    other = {"a.example": seen(delivered=3, hard_bounced={"5xx": 2, "dns": 1}, last_error=error, down="no answer")}
+    found = serve(verbs(Worker(0, hosts=one), Worker(1, hosts=other)), "hosts")
+    assert found["a.example"] == seen(
+        delivered=5, hard_bounced={"5xx": 3, "dns": 1}, last_activity=5.0, last_error=error, down="no answer"
+    )
+    assert found["b.example"] == seen(pending=1)
+
+
+def test_open_connections_and_what_is_left_of_them_are_told() -> None:
+    workers = [
+        Worker(number, connections=[["192.0.2.1", "a", "In", 1]], drain={"inbound": 1, "outbound": 2}) for number in (0, 1)
+    ]
+    assert serve(verbs(*workers), "connections") == [["192.0.2.1", "a", "In", 1]] * 2
+    assert serve(verbs(*workers), "drain", listeners=["In"]) == {"inbound": 2, "outbound": 4}

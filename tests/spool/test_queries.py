@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from gatepost.spool import queries
+from gatepost.spool.entries import Untried
 from gatepost.spool.store import Spool
-from tests.support.spool import NO_FLOOR
+from tests.support.spool import NO_FLOOR, deferred, message, opened
 
 INDEXED = {
     "fresh": (lambda connection: queries.fresh(connection, 5, 10), "SEARCH message USING INDEX message_fresh"),
     "untried": (lambda connection: queries.untried(connection, 5, 10), "SEARCH message USING INDEX message_fresh"),
+    "sent": (lambda connection: queries.sent(connection, 5, 10), "SEARCH message USING INTEGER PRIMARY KEY"),
     "due": (lambda connection: queries.due(connection, 1.0, 10, (0.0, 0, 0)), "SEARCH recipient USING INDEX recipient_due"),
     "next_due": (queries.next_due, "SEARCH recipient USING INDEX recipient_due"),
     "by_destination": (queries.by_destination, "SCAN recipient USING COVERING INDEX recipient_queue"),
@@ -53,3 +55,17 @@ class Planned(sqlite3.Connection):
         plan = super().execute(f"EXPLAIN QUERY PLAN {statement}", *arguments)
         self.plans.append([row[3] for row in plan])
         return super().execute(statement, *arguments)
+
+
+async def test_never_tried_recipients_are_told_by_what_stands_behind_their_local_part(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await spool.commit(message(1, recipients=("a@example.com", '"x@y"@Example.com', "postmaster", "b@example.com")))
+        await spool.commit(message(2, recipients=("c@example.com",)))
+        await spool.commit(message(3, recipients=("d@example.com",)))
+        await spool.settle(deferred(1, 9.0, rid=0))
+        await spool.settle(deferred(3, 9.0))
+        found = await spool.untried(0, 10)
+        assert found.last_mid == 2
+        assert found.mids == {"@Example.com": [1], "r": [1], "@example.com": [1, 2]}
+        assert await spool.untried(1, 10) == Untried(2, {"@example.com": [2]})
+        assert await spool.untried(2, 10) == Untried(0, {})

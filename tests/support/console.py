@@ -7,15 +7,18 @@ a dialogue of the model can be compared as it stands.
 from __future__ import annotations
 
 import os
+import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
 
-_PROMPT = re.compile(r"(?:^|\n)[^\n]*> $")
-PATIENCE = 60.0
+_PROMPT = re.compile(r"(?:^|\n)[^\n]*> $|type a \. on a line by itself\.\n$")
+_CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
+PATIENCE = 30.0
 
 
 class Console:
@@ -65,13 +68,18 @@ class Console:
     def interrupt(self) -> str:
         """Press Ctrl-C, and wait for the prompt that follows."""
         before = len(self.screen)
-        self._process.send_signal(2)
+        self._process.send_signal(signal.SIGINT)
         self._await_prompt()
         return self.screen[before:]
 
+    def kill(self) -> None:
+        """Kill it without a word."""
+        self._process.kill()
+        self._process.wait()
+
     def end(self) -> int:
         """End the input and return the exit status."""
-        if self._process.returncode is not None:
+        if self._stdout.closed:
             return self._process.returncode
         try:
             self._stdin.close()
@@ -113,3 +121,57 @@ def dialogue(state: Path, *lines: str, status: int = 0, author: str = "") -> str
         got = console.end()
     assert got == status, f"status {got}:\n{console.screen}"
     return console.screen
+
+
+class Terminal:
+    """A console at a terminal of its own, with keys pressed and what is seen waited for."""
+
+    def __init__(self, state: Path, *command: str, environment: dict[str, str] | None = None) -> None:
+        self.screen = ""
+        """All that came, control sequences taken out."""
+        self._place = 0
+        shell = [sys.executable, "-m", "gatepost", "shell", "--state", str(state)]
+        self.pid, self._keys = pty.fork()
+        if not self.pid:
+            os.environ.pop("GATEPOST_DEBUG", None)
+            # Nobody answers where the cursor is.
+            os.environ |= {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"} | (environment or {})
+            os.execvp((command or shell)[0], command or shell)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self._keys)
+
+    def send(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._keys, keys.encode())
+
+    def expect(self, text: str) -> None:
+        """Wait until `text` is seen, behind what was waited for before."""
+        while (found := self.screen.find(text, self._place)) < 0:
+            if not self._read():
+                raise AssertionError(f"{text!r} was not seen behind {self._place}, and nothing more comes:\n{self.screen}")
+        self._place = found + len(text)
+
+    def wait(self) -> int:
+        """Wait for the end; returns the exit status."""
+        while self._read():
+            pass
+        status = os.waitpid(self.pid, 0)[1]
+        self.pid = 0
+        return os.waitstatus_to_exitcode(status)
+
+    def _read(self) -> bool:
+        if not select.select([self._keys], [], [], PATIENCE)[0]:
+            raise AssertionError(f"nothing was seen for {PATIENCE:g} s after:\n{self.screen}")
+        try:
+            chunk = os.read(self._keys, 65536)
+        except OSError:  # the other side is closed
+            return False
+        self.screen = _CONTROLS.sub("", self.screen + chunk.decode(errors="replace"))
+        return bool(chunk)

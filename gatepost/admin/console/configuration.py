@@ -65,7 +65,8 @@ async def save_config(talk: Talk, rest: str) -> None:
     masked = await talk.yes(
         "Do you want to mask the private keys? A masked key is taken over from the draft when the file is loaded.", True
     )
-    name = await talk.text("Enter the name of the file.", f"{host}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.toml")
+    suggested = f"{host}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.toml"
+    name = await talk.text("Enter the name of the file.", suggested, check=files.checked)
     text = documents.export(talk.operator, with_keys=not masked)
     talk.say("", f"The configuration is saved in {files.write(talk.operator, name, text)}.")
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gatepost.admin.cli_base import Cli
 from gatepost.admin.console.talk import Ended, Kind, Left, Source, Told
@@ -81,11 +81,18 @@ class Keyboard(_Local):
     async def read(self, prompt: str, kind: Kind, words: Sequence[str] = ()) -> str:
         """Read one line; only a command is kept in the history."""
         from prompt_toolkit.completion import WordCompleter
+        from prompt_toolkit.shortcuts import CompleteStyle
 
         session = self._commands if kind == "command" else self._answers
-        more: dict[str, Any] = {"is_password": kind == "secret", "complete_while_typing": False}
         try:
-            return await session.prompt_async(prompt, completer=WordCompleter(list(words), ignore_case=True), **more)
+            return await session.prompt_async(
+                prompt,
+                completer=WordCompleter(list(words), ignore_case=True),
+                complete_while_typing=False,
+                complete_style=CompleteStyle.READLINE_LIKE,
+                reserve_space_for_menu=0,
+                is_password=kind == "secret",
+            )
         except KeyboardInterrupt:
             raise Left from None
         except EOFError:

@@ -7,6 +7,7 @@ from (a terminal, a pipe, SSH) is a `Source` and changes nothing here. Whoever l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar, overload
@@ -104,13 +105,9 @@ class Talk:
         """Ask for a whole number from `low` to `high`."""
 
         def check(text: str) -> int:
-            try:
-                number = int(text)
-            except ValueError:
-                number = low - 1
-            if not low <= number <= high:
+            if not re.fullmatch(r"-?[0-9]{1,18}", text) or not low <= int(text) <= high:
                 raise GatepostError(f"The answer must be a whole number from {low} to {high}.")
-            return number
+            return int(text)
 
         return await self.text(question, str(default), check=check)
 

@@ -65,12 +65,17 @@ def write(operator: Operator, name: str, content: str | bytes) -> Path:
     return path
 
 
-def _path(operator: Operator, name: str) -> Path:
+def checked(name: str) -> str:
+    """Return a name that a file here may have; GatepostError for any other."""
     if not _NAME.fullmatch(name):
         raise GatepostError(
             f"{name!r} is not the name of a file: letters, digits and . _ @ + - are allowed, and no directory"
         )
-    return directory(operator) / name
+    return name
+
+
+def _path(operator: Operator, name: str) -> Path:
+    return directory(operator) / checked(name)
 
 
 def _own(path: Path) -> None:

@@ -62,7 +62,7 @@ async def _print(talk: Talk) -> None:
     for name, entry in config.address_lists.items():
         users = ", ".join(lists.used_by(config, name)) or "nothing"
         described = [f"Description: {entry.description}"] if entry.description else []
-        talk.say("", f"Name: {name}", *described, f"Addresses: {', '.join(entry.addresses)}", f"Used by: {users}")
+        talk.say("", f"Name: {name}", *described, f"Addresses: {', '.join(entry.addresses)}".rstrip(), f"Used by: {users}")
     if not config.address_lists:
         talk.say("", "There is none yet.")
 

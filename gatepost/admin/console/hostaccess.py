@@ -121,7 +121,9 @@ async def _import(talk: Talk, name: str) -> None:
     with talk.progress("Importing") as told:
         pending = hat.import_text(talk.operator, name, text, told)
     talk.say("", *pending.notes, f"{count(len(_listener(talk, name).sender_groups), 'sender group')} imported.")
-    asking.told(talk, pending, *(("listeners", name, part) for part in ("sender_groups", "policies", "all_hosts")))
+    asking.told(
+        talk, pending, *(("listeners", name, part) for part in ("sender_groups", "policies", "default_policy", "all_hosts"))
+    )
 
 
 async def _export(talk: Talk, name: str) -> None:

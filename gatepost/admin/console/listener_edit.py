@@ -124,8 +124,9 @@ class _Edited:
             return
 
         def read(text: str) -> list[str]:
-            chosen = [asking.chosen(word, names) for word in fields.words(text)]
-            return [] if text.lower() == asking.NONE and asking.NONE not in names else list(dict.fromkeys(chosen))
+            if text.lower() == asking.NONE and asking.NONE not in names:
+                return []
+            return list(dict.fromkeys(asking.chosen(word, names) for word in fields.words(text)))
 
         question = (
             "Enter the names or numbers of the certificates, separated by commas. The first is shown unless the client asks "

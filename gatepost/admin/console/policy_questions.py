@@ -1,6 +1,6 @@
 """The questions about a mail flow policy, one after another, as `hostaccess` asks them for a policy and for the defaults.
 
-Of a policy every field may be left to the Default Policy Parameters: by the answer `default`, or the last of the choices.
+Of a policy every field may be left to the Default Policy Parameters: by the answer `default`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class _Questions:
         if self._inherited is not None:
             told = getattr(self._inherited, field)
             values.append(DEFAULT)
-            options.append(f"Use default ({words.get(told, told)})")
+            options.append(f"Default ({words.get(told, told)})")
             present = DEFAULT if present is None else present
         place = await self._talk.choose(question, options, values.index(present) if present in values else 0)
         use_default = self._inherited is not None and place == len(values) - 1

@@ -43,7 +43,9 @@ def free(entries: Iterable[str], name: str, what: str) -> None:
     """Refuse a name that another entry bears, in whatever case: two that differ in case alone would be mixed up."""
     taken = next((other for other in entries if other.lower() == name.lower()), None)
     if taken is not None:
-        raise GatepostError(f"there is a {what} {taken!r} already: choose another name, or edit that one")
+        raise GatepostError(
+            f"there is {'an' if what[0] in 'aeiou' else 'a'} {what} {taken!r} already: choose another name, or edit that one"
+        )
 
 
 def renamed(entries: Mapping[str, T], old: str, new: str) -> dict[str, T]:

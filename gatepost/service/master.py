@@ -28,7 +28,8 @@ from gatepost.service.control import Channel
 from gatepost.service.exporter import Exporter
 from gatepost.service.ledger import REFUSED, Ledger
 from gatepost.service.numbers import NumberBook
-from gatepost.service.status import counters, status
+from gatepost.service.status import counters, flat, status
+from gatepost.service.tally import Tally
 from gatepost.service.verbs import Verbs
 
 GRACE = 35.0
@@ -56,6 +57,7 @@ class Master:
         self._children: list[Child] = []
         self._verbs = Verbs(self._children, lambda: self._configuration.config.listeners)
         self._exporter = Exporter(self._metrics_text)
+        self._tally = Tally(state, lambda: flat(counters(self._children)))
         self._stopping = asyncio.Event()
         self._committing = asyncio.Lock()
 
@@ -75,7 +77,10 @@ class Master:
             control.unlink(missing_ok=True)  # left by a master that was killed; we hold the lock
             server = await loop.create_unix_server(lambda: Channel(self._operator, tasks), str(control))
             control.chmod(0o600)
-            others = [tasks.create_task(work()) for work in (self._watch, self._announce, self._catch_up, self._remind)]
+            others = [
+                tasks.create_task(work())
+                for work in (self._watch, self._announce, self._catch_up, self._remind, self._tally.run)
+            ]
             await self._serve_metrics()
             await self._stopping.wait()
             self.tell(maillog.gateway_stops())
@@ -83,6 +88,7 @@ class Master:
                 task.cancel()
             await self._stop_workers(keepers)
             server.close()
+        self._tally.save()
         self._exporter.close()
         control.unlink(missing_ok=True)
         self._configuration.close()
@@ -248,7 +254,9 @@ class Master:
             case "ping":
                 return None
             case "status":
-                return status(self._children, self._configuration, self._verbs, self._started)
+                return status(self._children, self._configuration, self._verbs, self._started) | self._tally.told()
+            case "reset_counters":
+                return self._tally.reset()
             case "commit":
                 return self._commit(**arguments)
             case "commit_progress":

@@ -1,4 +1,4 @@
-"""`gatepost tls`: what the TLS library makes of a cipher string. Only translates."""
+"""`gatepost tls`: what the TLS library makes of a cipher string, and what TLS a partner's hosts give. Only translates."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from gatepost.admin.cli_base import Cli, Group, table
-from gatepost.admin.operations import ciphers
+from gatepost.admin.cli_tls_verify import found_lines
+from gatepost.admin.operations import ciphers, tls_verify
 from gatepost.errors import GatepostError
 
-group = Group("tls", "Cipher strings and what they select.")
+group = Group("tls", "Cipher strings and what they select; what TLS a partner gives.")
 
 _OLD = ("TLSv1.0", "TLSv1.1", "TLSv1.2")
 
@@ -32,6 +33,26 @@ def show(
     cli.show(judgement, _lines(judgement))
     if judgement.refusals:
         raise GatepostError(f"cipher string {spec!r} {' '.join(str(refusal) for refusal in judgement.refusals)}")
+
+
+@group.command("verify")
+def verify(
+    cli: Cli,
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="Destination, or an address in it.")],
+    host: Annotated[
+        str, typer.Option(metavar="HOST[:PORT]", help="Host to connect to, instead of those that mail goes to.")
+    ] = "",
+    draft: Annotated[bool, typer.Option("--draft", help="By the draft instead of the committed configuration.")] = False,
+) -> None:
+    """Connect to a domain's hosts as a delivery would, and show what TLS they give and what each setting makes of it.
+
+    Exit status 1 when mail would wait under the setting in force.
+    """
+    with cli.waiting("Connecting"):
+        found = tls_verify.verify(cli.operator, domain, host, draft=draft)
+    cli.show(found, found_lines(found))
+    if not found.ok:
+        raise GatepostError(found.verdict)
 
 
 def _lines(judgement: ciphers.Judgement) -> Iterator[Any]:

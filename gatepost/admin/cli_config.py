@@ -54,7 +54,7 @@ def import_(
     """Replace the draft by a document; refused with every error in it."""
     with cli.waiting(f"Importing {file}"):
         made = documents.import_file(cli.operator, file, force=force)
-    cli.show(made, _staged(made, whole=True))
+    cli.show(made, staged(made, whole=True))
 
 
 @group.command("export")
@@ -78,14 +78,14 @@ def set_(
 ) -> None:
     """Set one field of the draft."""
     made = documents.set_field(cli.operator, path, value)
-    cli.show(made, _staged(made))
+    cli.show(made, staged(made))
 
 
 @group.command("unset")
 def unset(cli: Cli, path: FieldPath) -> None:
     """Take an entry out of the draft, or a field back to its default."""
     made = documents.unset_field(cli.operator, path)
-    cli.show(made, _staged(made))
+    cli.show(made, staged(made))
 
 
 @group.command("get")
@@ -155,8 +155,8 @@ def clear(cli: Cli) -> None:
     cli.show({"cleared": lost}, ["Changes cleared:", *_indented(lost)] if lost else ["There were no changes."])
 
 
-def _staged(made: Pending, *, whole: bool = False) -> Iterator[Any]:
-    """Write what an edit left in the draft; `whole`: the document is new, and so are its warnings."""
+def staged(made: Pending, *, whole: bool = False) -> Iterator[Any]:
+    """Write what an edit left in the draft; `whole`: what was put there is new, and so are its warnings."""
     yield from made.notes
     yield from _changes(made, SHOWN)
     yield from problem_lines(made.problems) if whole else staged_lines(made.problems)

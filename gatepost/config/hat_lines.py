@@ -61,13 +61,14 @@ class Lines:
         self.problems: list[Problem] = []
         self.passed_over: dict[tuple[str, str], list[int]] = {}
         """Settings that Gatepost does not have, why, and where they stand."""
-        self._line = 0
+        self.line = 0
+        """The last one."""
         self._open: Entry | None = None
         self._in_braces = False
         lines = text.removeprefix("\ufeff").split("\n")
-        for self._line, line in enumerate(lines, 1):
-            if not self._line % _STEP:
-                told(self._line, len(lines))
+        for self.line, line in enumerate(lines, 1):
+            if not self.line % _STEP:
+                told(self.line, len(lines))
             stripped = line.strip()
             if stripped and stripped[0] != "#":
                 self._take(stripped, at_margin=line[0] not in " \t")
@@ -78,23 +79,23 @@ class Lines:
         self.problems.append(Problem(path=f"line {line}", value=shown((), text), wrong=wrong, mend=mend))
 
     def _bad(self, text: str, wrong: str, mend: str) -> None:
-        self.bad(self._line, text, wrong, mend)
+        self.bad(self.line, text, wrong, mend)
 
     def _refused(self, text: str, error: ValueError, mend: str) -> None:
         wrong, _, better = str(error).removeprefix(f"{text!r} ").partition(": ")
         self._bad(text, wrong, better or mend)
 
     def _take(self, text: str, *, at_margin: bool) -> None:
-        if self._in_braces:
+        if self._in_braces and not (at_margin and "=" not in text and text[0] != "}"):
             self._take_in_braces(text)
         elif at_margin and (begun := _begins(text)) is not None:
             self._begin(*begun)
             self._in_braces = begun[0] == "default"
-        elif self._open is not None and (found := _RULE.fullmatch(text)) and _is_rule(found[1]):
+        elif self._open is not None and not self._in_braces and (found := _RULE.fullmatch(text)) and _is_rule(found[1]):
             self._take_rule(self._open, found)
         elif self._open is None and _COMMENT.fullmatch(text) and self.entries and not self.entries[-1].comment:
             self.entries[-1].comment = text[1:-1].strip()
-        elif self._open is not None and (self._open.kind != "group" or text[0] == "$"):
+        elif self._open is not None and (self._open.kind != "group" or text[0] == "$" or "{" in text):
             self._bad_rule(self._open, text)
         else:
             if self._open is None or (at_margin and self._open.name):
@@ -103,14 +104,14 @@ class Lines:
 
     def _begin(self, kind: Kind, name: str) -> None:
         self._close()
-        self._open = Entry(kind, name, self._line)
+        self._open = Entry(kind, name, self.line)
 
     def _take_rule(self, entry: Entry, found: re.Match[str]) -> None:
         if entry.kind == "policy" and found[1][0] == "$":
             self._bad_rule(entry, found[0])
             return
         entry.rule = found[1] if found[1][0] == "$" else found[1].upper()
-        entry.rule_line = self._line
+        entry.rule_line = self.line
         entry.comment = (found[4] or "")[1:-1].strip()
         self._in_braces = bool(found[2] and not found[3])
         if not self._in_braces:
@@ -122,7 +123,7 @@ class Lines:
             self._bad(text, "is not a behaviour", did_you_mean(word.upper(), BARE_BEHAVIORS))
         else:
             self._bad(text, "is neither a policy nor a behaviour", f"write $NAME or one of {_BEHAVIORS}, then (a comment)")
-        entry.rule_line = self._line  # it was meant to be one, and is told
+        entry.rule_line = self.line  # it was meant to be one, and is told
         self._in_braces = "{" in text and "}" not in text
         if not self._in_braces:
             self._close()
@@ -150,9 +151,9 @@ class Lines:
             return
         if field:
             entry.settings[field] = value
-            entry.setting_lines[field] = self._line
+            entry.setting_lines[field] = self.line
         else:
-            self.passed_over.setdefault((text.partition("=")[0].strip(), value), []).append(self._line)
+            self.passed_over.setdefault((text.partition("=")[0].strip(), value), []).append(self.line)
 
     def _take_members(self, text: str) -> None:
         assert self._open is not None

@@ -48,11 +48,12 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
     def put(self, listener: Listener) -> Listener:
         """Return the listener with this table in the place of its own."""
+        spellings = (listener.all_hosts, "", self.all_hosts)  # as it was, or left out, where that means the same
         return msgspec.structs.replace(
             listener,
             policies=self.policies,
             sender_groups=self.sender_groups,
-            all_hosts=listener.all_hosts if _all_hosts(listener) == self.all_hosts else self.all_hosts,
+            all_hosts=next(one for one in spellings if (one or _implied(listener)) == self.all_hosts),
             default_policy=self.default_policy or listener.default_policy,
         )
 
@@ -71,7 +72,7 @@ def write(listener: Listener) -> str:
     for group in listener.sender_groups:
         rule = _rule(group.policy, listener, group.comment)
         lines += ["", f"{group.name}:", *_member_lines(group.senders), f"        {rule}"]
-    lines += ["", ALL, f"    {_rule(_all_hosts(listener), listener)}"]
+    lines += ["", ALL, f"    {_rule(listener.all_hosts or _implied(listener), listener)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -87,7 +88,12 @@ def examine(text: str, told: Told = lambda done, of: None) -> tuple[Table, list[
     """Read a table as far as it can be read, and return it with every bad line; never raises for what the text holds."""
     found = Lines(text, told)
     made = _Assembly(found)
-    return made.table, sorted(found.problems, key=lambda problem: int(problem.path.removeprefix("line ")))
+    return made.table, in_order(found.problems)
+
+
+def in_order(problems: list[Problem]) -> list[Problem]:
+    """Return bad lines in the order of the text."""
+    return sorted(problems, key=lambda problem: int(problem.path.removeprefix("line ")))
 
 
 def _policy_lines(policy: MailFlowPolicy) -> list[str]:
@@ -109,8 +115,8 @@ def _rule(policy: str, listener: Listener, comment: str = "") -> str:
     return f"{'' if bare else '$'}{policy}{f' ({comment})' if comment else ''}"
 
 
-def _all_hosts(listener: Listener) -> str:
-    return listener.all_hosts or ("ACCEPT" if listener.type == "public" else "REJECT")
+def _implied(listener: Listener) -> str:
+    return "ACCEPT" if listener.type == "public" else "REJECT"
 
 
 class _Assembly:
@@ -186,7 +192,7 @@ class _Assembly:
         entries = self._found.entries
         if not rows:
             wrong, mend = "is the end, and there is no ALL row", "write ALL and its policy last; or is the file cut short?"
-            self._found.bad(entries[-1].line if entries else 1, None, wrong, mend)
+            self._found.bad(self._found.line, None, wrong, mend)
             return ""
         for entry in rows[1:]:
             self._twice(entry, rows[0].line)

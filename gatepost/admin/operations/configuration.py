@@ -66,22 +66,30 @@ def replace(operator: Operator, config: Config, *, force: bool = False, problems
                 "the draft has changes that are not committed, and an import replaces it: commit or clear them first, "
                 "or import with --force"
             )
-        return staged(store, store.save_draft(config, draft.tag), problems)
+        return _pending(store, store.save_draft(config, draft.tag), problems)
 
 
-def edit(operator: Operator, change: Callable[[Config], Config]) -> Pending:
-    """Change the draft by a pure function; Conflict when somebody else changed it in between."""
+def edit(
+    operator: Operator, change: Callable[[Config], Config], judge: Callable[[Config], list[Problem]] = check
+) -> Pending:
+    """Change the draft by a pure function; Conflict when somebody else changed it in between.
+
+    `judge` says what is wrong with the new draft, for a change that had to have it checked already.
+    """
     with opened(operator, writes=True) as store:
         draft = store.draft()
         if operator.tag and draft.tag != operator.tag:
-            raise Conflict("the draft was changed by somebody else since this was shown: look again; nothing was overwritten")
-        return staged(store, store.save_draft(change(draft.config), draft.tag))
+            raise Conflict(
+                "the draft was changed by somebody else since this was shown: look again; nothing was overwritten"
+            )
+        saved = store.save_draft(change(draft.config), draft.tag)
+        return _pending(store, saved, judge(saved.config))
 
 
 def pending(operator: Operator) -> Pending:
     """Return what the draft would change, and what is wrong with it."""
     with opened(operator) as store:
-        return staged(store, store.draft())
+        return _pending(store, store.draft())
 
 
 def changes(operator: Operator) -> list[Change]:
@@ -91,6 +99,14 @@ def changes(operator: Operator) -> list[Change]:
     with opened(operator) as store:
         draft = store.draft()
         return differences(base(store), draft.config) if draft.changed else []
+
+
+def tag(operator: Operator) -> str:
+    """Return what names the draft as it stands; empty where nothing is configured."""
+    if not operator.config_db.exists():
+        return ""
+    with opened(operator) as store:
+        return store.draft().tag
 
 
 def is_changed(operator: Operator) -> bool:
@@ -190,8 +206,7 @@ def _following(operator: Operator, told: Told) -> Iterator[None]:
         thread.join()
 
 
-def staged(store: ConfigStore, draft: Draft, problems: list[Problem] | None = None) -> Pending:
-    """Return what a draft would change; `problems`: what `check` says of it, where that is known already."""
+def _pending(store: ConfigStore, draft: Draft, problems: list[Problem] | None = None) -> Pending:
     changes = differences(base(store), draft.config)
     problems = check(draft.config) if problems is None else problems
     return Pending(tag=draft.tag, base=draft.base, changes=changes, problems=problems)

@@ -10,13 +10,16 @@ import msgspec
 
 from gatepost.admin.operations import configuration
 from gatepost.admin.operations.configuration import Pending, Told
+from gatepost.admin.operations.documents import read_file
 from gatepost.admin.operations.operator import Operator
-from gatepost.admin.operations.stores import load, opened
+from gatepost.admin.operations.stores import load
 from gatepost.admin.operations.tables import listener_of
 from gatepost.config.check import check
-from gatepost.config.hat_text import Table, examine, write
+from gatepost.config.hat_text import Table, examine, in_order, write
+from gatepost.config.model import Config
 from gatepost.config.paths import join
 from gatepost.config.problems import ConfigErrors, Problem, errors
+from gatepost.errors import GatepostError
 
 
 def export_text(operator: Operator, listener_name: str = "", *, draft: bool = True) -> str:
@@ -30,19 +33,35 @@ def import_text(operator: Operator, listener_name: str, text: str, told: Told = 
 
     What was passed over (settings of the appliance that Gatepost does not have) is in the notes of what is returned.
     """
-    with opened(operator, writes=True) as store:
-        draft = store.draft()
-        name, listener = listener_of(draft.config, listener_name)
+    problems: list[Problem] = []
+    notes: list[str] = []
+
+    def change(config: Config) -> Config:
+        name, listener = listener_of(config, listener_name)
         table, bad = examine(text, lambda done, of: told("reading", done, of))
         told("checking", 0, 1)
-        changed = msgspec.structs.replace(draft.config, listeners=draft.config.listeners | {name: table.put(listener)})
-        problems = check(changed)
+        changed = msgspec.structs.replace(config, listeners=config.listeners | {name: table.put(listener)})
+        problems.extend(check(changed))
         bad += _beside_the_rest(table, join(("listeners", name)), problems, bad)
         if bad:
-            raise ConfigErrors(bad)
+            raise ConfigErrors(in_order(bad))
         told("storing", 0, 1)
-        made = configuration.staged(store, store.save_draft(changed, draft.tag), problems)
-    return msgspec.structs.replace(made, notes=table.notes)
+        notes.extend(table.notes)
+        return changed
+
+    made = configuration.edit(operator, change, lambda config: problems)
+    return msgspec.structs.replace(made, notes=notes)
+
+
+def import_file(operator: Operator, listener_name: str, file: str, told: Told = lambda doing, done, of: None) -> Pending:
+    """Replace the table of a listener in the draft by what a file holds, `-` for standard input."""
+    octets = read_file(file)
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise GatepostError(f"{file} is not UTF-8 text (line {line}): save it as UTF-8") from None
+    return import_text(operator, listener_name, text, told)
 
 
 def _beside_the_rest(table: Table, listener: str, problems: list[Problem], known: list[Problem]) -> list[Problem]:

@@ -6,10 +6,13 @@ answer of any dialogue, so that no secret is ever in it.
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import os
+import select
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
 
 HISTORY = "console_history"
+LOOK = 0.1
+"""Seconds between two looks for input while something is only shown."""
 
 
 def local_source(state: Path) -> Source:
@@ -50,13 +55,17 @@ class _Local:
 class Pipe(_Local):
     """Standard input line by line: no echo, no colour, no editing."""
 
+    def __init__(self) -> None:
+        self._ahead = b""
+        """What came behind the last line that was read."""
+
     async def read(self, prompt: str, kind: Kind, words: Sequence[str] = ()) -> str:
         """Read one line; a prompt's line is ended, as the Return key ends it on a terminal."""
         self.write(prompt)
         if kind == "secret" and sys.stdin.isatty():
             return getpass.getpass("")
         try:
-            line = sys.stdin.buffer.readline()
+            line = self._line()
         except KeyboardInterrupt:
             raise Left from None
         if prompt:
@@ -64,6 +73,23 @@ class Pipe(_Local):
         if not line:
             raise Ended
         return line.decode(errors="replace").rstrip("\r\n")
+
+    def _line(self) -> bytes:
+        """Return the next line with its end; empty at the end of the input."""
+        while b"\n" not in self._ahead and (piece := os.read(sys.stdin.fileno(), 65536)):
+            self._ahead += piece
+        line, end, self._ahead = self._ahead.partition(b"\n")
+        return line + end
+
+    async def idle(self, seconds: float) -> bool:
+        """Look for input now and then: a file can be looked at in no other way."""
+        until = time.monotonic() + seconds
+        while not self._ahead and not select.select([sys.stdin], [], [], 0)[0]:
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            await asyncio.sleep(min(left, LOOK))
+        return True
 
 
 class Keyboard(_Local):
@@ -97,6 +123,11 @@ class Keyboard(_Local):
             raise Left from None
         except EOFError:
             raise Ended from None
+
+    async def idle(self, seconds: float) -> bool:
+        """Wait; Ctrl-C ends it from outside."""
+        await asyncio.sleep(seconds)
+        return False
 
 
 def _history_file(state: Path) -> Path | None:

@@ -54,6 +54,13 @@ class Source(Protocol):
         """Return one line without its end; `words` can be completed. Raises Left on Ctrl-C and Ended at the end."""
         ...
 
+    async def idle(self, seconds: float) -> bool:
+        """Wait so long while nothing is asked; returns True, at once, when a line has come or there is no more input.
+
+        The line stays to be read. Where Ctrl-C is no signal it raises Left, as it does in `read`.
+        """
+        ...
+
     def write(self, text: str) -> None:
         """Print at once."""
         ...
@@ -151,6 +158,10 @@ class Talk:
                 self.say(f"{answer} may mean {' or '.join(found)}.")
             else:
                 self.say(f"There is no operation {answer}; an empty line leaves.")
+
+    async def idle(self, seconds: float) -> bool:
+        """Wait where nothing is asked; True when the person has typed a line or there is no more input."""
+        return await self._source.idle(seconds)
 
     async def secret(self, question: str) -> str:
         """Ask for what nobody shall see or find in a history; may be empty."""

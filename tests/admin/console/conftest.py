@@ -37,6 +37,9 @@ class Script:
         self.screen += "\n"
         return line
 
+    async def idle(self, seconds: float) -> bool:
+        return True
+
     def write(self, text: str) -> None:
         self.screen += text
 

@@ -1,8 +1,9 @@
 """Builds the TLS library's contexts from plain frozen values, once for each distinct value.
 
-A context never resumes a session: no tickets and no session cache (RFC 8446 2.2), so nothing negotiated under one
-listener, policy or revision can be carried into another. It never compresses (CRIME), never renegotiates, and never
-refuses a certificate by itself: what verification found is recorded, and policy decides after the handshake.
+A context never resumes a session: it sends no tickets, honours none and has no session cache (RFC 8446 2.2), so nothing
+negotiated under one listener, policy or revision can be carried into another. It never compresses (CRIME), never
+renegotiates, and never refuses a certificate by itself: what verification found is recorded, and policy decides after the
+handshake.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _VERSION_NUMBERS: Final = {
     "TLSv1.2": SSL.TLS1_2_VERSION,
     "TLSv1.3": SSL.TLS1_3_VERSION,
 }
+# OP_NO_TICKET is TLS 1.2's word; that TLS 1.3 sends none either is told the library as it is loaded (`gatepost.tls`).
 _OPTIONS: Final = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET
 # Buffers go back to the allocator while a connection is idle: 10,000 of them would otherwise hold 340 MB. The chain is
 # sent as it was configured; looking for one in the trust store would cost every handshake a search.

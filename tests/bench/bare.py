@@ -15,6 +15,10 @@ import time
 from pathlib import Path
 
 import uvloop
+
+import gatepost.tls  # noqa: F401  # before OpenSSL: the library is told to send no tickets, as in the gateway
+
+# isort: split
 from OpenSSL import SSL
 
 from gatepost.tls.certificates import KeyPair

@@ -346,13 +346,14 @@ def test_the_name_asked_for_chooses_the_certificate(served: Served) -> None:
 
 
 def test_nothing_is_ever_resumed(served: Served) -> None:
-    """A ticket may be handed out (the library does in TLS 1.3); it is worth nothing, on any policy."""
+    """No ticket is handed out, and what a client keeps of a session is worth nothing, on any policy."""
     for version in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):
         context = insecure(maximum_version=version)
         with session(served.port, source=source("preferred", 50)) as client:
             first = client.start_tls(context)
             client.ehlo()
             kept = first.session
+            assert not kept.has_ticket
         for name in ("preferred", "required-verify", "quick"):
             with session(served.port, source=source(name, 51)) as client:
                 assert client.say("STARTTLS").startswith("220")

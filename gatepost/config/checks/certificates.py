@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from typing import TYPE_CHECKING
 
 from gatepost.config.model import Certificate, Config
 from gatepost.config.problems import MASK, Report
 from gatepost.errors import GatepostError
 from gatepost.tls.certificates import describe, key_matches, load_chain, load_key
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _SOON = timedelta(days=14)
 _RENEW = "import a renewed one: gatepost cert import"

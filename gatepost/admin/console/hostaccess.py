@@ -5,6 +5,7 @@ A part of `listenerconfig`; only asks and calls.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from gatepost.admin.cli_text import count
@@ -12,7 +13,7 @@ from gatepost.admin.console import asking, policy_questions, sender_group
 from gatepost.admin.console.talk import Operations, Talk
 from gatepost.admin.operations import drafts, fields, groups, hat, policies
 from gatepost.admin.operations.tables import listener_of
-from gatepost.config.model import Behavior, Listener, MailFlowPolicy
+from gatepost.config.model import BARE_BEHAVIORS, Behavior, Listener, MailFlowPolicy
 
 OPERATIONS: Operations = (
     ("NEW", "Create a new entry."),
@@ -68,7 +69,7 @@ async def _new(talk: Talk, name: str) -> None:
     listener = listener_of(config, name)[1]
     new = await talk.text(
         "Enter the name of the policy.",
-        check=lambda text: fields.new_name(text, listener.policies, "policy"),
+        check=lambda text: _policy_name(text, listener.policies),
     )
     policy = await _policy(talk, name, MailFlowPolicy(), ask_first=True)
     asking.told(talk, policies.create(talk.operator, name, new, policy), *_places(name, new))
@@ -86,7 +87,7 @@ async def _edit(talk: Talk, name: str) -> None:
     new = await talk.text(
         "Enter the name of the policy.",
         chosen,
-        check=lambda text: fields.new_name(text, others, "policy"),
+        check=lambda text: _policy_name(text, others),
     )
     policy = await _policy(talk, name, listener.policies[chosen])
     pending = policies.replace(talk.operator, name, chosen, policy)
@@ -151,6 +152,10 @@ async def _policy(talk: Talk, name: str, present: MailFlowPolicy, *, ask_first: 
         return MailFlowPolicy(behavior=behavior)
     inherited = listener_of(config, name)[1].default_policy
     return MailFlowPolicy(behavior=behavior, **await policy_questions.ask(talk, config, present, inherited))
+
+
+def _policy_name(text: str, others: Iterable[str]) -> str:
+    return fields.new_name(text, [*others, *BARE_BEHAVIORS], "policy or behavior")
 
 
 async def _is_group(talk: Talk, question: str) -> bool:

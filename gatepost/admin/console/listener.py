@@ -87,7 +87,7 @@ def _menus() -> dict[str, Operations]:
 COMMANDS = (
     Command(
         "listenerconfig",
-        "Configure the listeners: address, limits, certificates, and who may send to whom.",
+        "Configure the listeners: address, limits, TLS, and who may send to whom.",
         listenerconfig,
         menus=_menus(),
     ),

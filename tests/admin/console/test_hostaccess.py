@@ -126,7 +126,9 @@ async def test_what_a_policy_inherits_decides_which_questions_follow(begun: Oper
 
 
 async def test_a_policy_that_takes_no_mail_is_not_asked_for_more(begun: Operator) -> None:
-    await access(begun, "new", "2", "NEVER", "TCP Refuse")
+    screen = await access(begun, "new", "2", "accept", "blocked", "NEVER", "TCP Refuse")
+    assert "there is a policy or behavior 'ACCEPT' already" in screen
+    assert "there is a policy or behavior 'BLOCKED' already" in screen
     assert listener(begun).policies["NEVER"] == MailFlowPolicy(behavior="tcprefuse")
     await access(begun, "edit", "2", "PARTNER_TLS", "", "reject")
     assert listener(begun).policies["PARTNER_TLS"] == MailFlowPolicy(behavior="reject")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import calendar
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -94,7 +93,6 @@ TLS: {tls}
 """
 
 
-@pytest.mark.skipif(not shutil.which("swaks"), reason="swaks is not installed")
 def test_require_tls_on_a_listener(served: Served) -> None:
     one, port = served.gateway, served.port
     with session(port) as old, Console(one.state) as console:

@@ -129,6 +129,8 @@ def _explain(kind: Any, value: object) -> tuple[str, str]:
         return f"is {found}, and a list is wanted here", f"put it in brackets: [{shown((), value)}]"
     if kind is int:
         return f"is {found}, and a whole number is wanted here", "write a number without quotes"
+    if kind is bool:
+        return f"is {found}, and a yes or no is wanted here", "write true or false, without quotes"
     if kind is str:
         return f"is {found}, and a text is wanted here", "put it in quotes"
     return f"is {found}, and a size is wanted here", 'write octets, or a number with k, M or G, such as "10M"'

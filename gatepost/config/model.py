@@ -271,6 +271,30 @@ class BounceProfile(_Document, frozen=True, kw_only=True):
     """Seconds; cap of the wait."""
 
 
+class Ssh(_Document, frozen=True, kw_only=True):
+    """The console over SSH, for the users of `gatepost user`."""
+
+    enabled: bool = False
+    """Whether it is served at all."""
+    address: str = "127.0.0.1"
+    """IP address of this machine to serve on; 0.0.0.0: all IPv4, `::` all IPv6 addresses."""
+    port: int = 2222
+    """TCP port to serve on."""
+
+
+class Web(_Document, frozen=True, kw_only=True):
+    """The web console and the REST API, over HTTPS under the TLS profile `gui`."""
+
+    enabled: bool = False
+    """Whether they are served."""
+    address: str = "127.0.0.1"
+    """IP address to bind."""
+    port: int = 8443
+    """TCP port to bind."""
+    certificate: str = ""
+    """Name of a certificate; empty: a self-signed one of its own, made at the first start."""
+
+
 class Config(_Document, frozen=True, kw_only=True):
     """The whole document."""
 
@@ -292,6 +316,10 @@ class Config(_Document, frozen=True, kw_only=True):
     """SMTP routes by domain, `.domain` or ALL; the most specific one is used, whatever the order, and MX is not asked."""
     bounce_profiles: dict[str, BounceProfile] = {}
     """`Default` exists with the defaults when it is not named."""
+    web: Web = Web()
+    """The web console and the REST API."""
+    ssh: Ssh = Ssh()
+    """The console over SSH."""
 
 
 ROW_NAMES: dict[type, str] = {SenderGroup: "name", Recipient: "match", DomainMapping: "match"}

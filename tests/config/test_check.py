@@ -184,6 +184,9 @@ RULES = [
     ("[tls_profiles.x]\nciphers = ''", "tls_profiles.x.ciphers", "matches no cipher"),
     ("[tls_profiles.x]\nmethods = ['TLSv1.1', 'TLSv1.2']", "tls_profiles.x.ciphers", "matches no cipher of TLSv1.1"),
     ("[tls_profiles.x]\nmethods = ['TLSv1.1']\nciphers = 'ECDHE+AES:@SECLEVEL=0'", "-tls_profiles.x.methods", "RFC 8996"),
+    ("[ssh]\nenabled = true\nport = 2525", "ssh.port", "already taken by listeners.A"),
+    ("[ssh]\naddress = 'x'", "ssh.address", "not an IP address"),
+    ("[ssh]\nport = 0", "ssh.port", "at least 1"),
     ("[tls_profiles.x]\nsuites = []", "tls_profiles.x.suites", "is empty"),
     ("[tls_profiles.x]\nsuites = ['TLS_AES_256_GCM']", "tls_profiles.x.suites", "did you mean TLS_AES_256_GCM_SHA384"),
     ("[tls_profiles.x]\ngroups = []", "tls_profiles.x.groups", "is empty"),
@@ -219,6 +222,10 @@ def _expect(problems: list[Problem], path: str, sentence: str) -> None:
     severity = "warning" if path.startswith("-") else "error"
     told = [str(problem) for problem in problems if problem.path == path.lstrip("-") and problem.severity == severity]
     assert any(sentence in text for text in told), [str(problem) for problem in problems]
+
+
+def test_a_port_of_what_is_not_served_is_free() -> None:
+    assert found(GOOD + "[ssh]\nport = 2525") == []
 
 
 def test_address_families_do_not_clash() -> None:

@@ -61,6 +61,7 @@ def test_setting_leaves_the_rest_and_the_given_document_alone() -> None:
         ("destinations.partner.example.tls", "no", 'destinations."partner.example"'),
         ("listeners.A.port", "x", "a whole number is wanted"),
         ("listeners.A.port", "1.5", "a whole number is wanted"),
+        ("ssh.enabled", "yes", "write true or false"),
         ("listeners.A.default_policy.tls", "require", "did you mean required?"),
         ("listeners.A.certificates", "mx", 'put it in brackets: ["mx"]'),
         ("listeners.A.port.x", "1", "listeners.A.port is a single value"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gatepost.config.checks.common import Path, known, refused, syntax
 from gatepost.config.checks.profiles import profile_names
 from gatepost.config.entries import (
+    parse_address,
     parse_domain,
     parse_endpoint,
     parse_key,
@@ -19,7 +20,7 @@ from gatepost.tls.certificates import load_chain
 
 
 def check_gateway(config: Config, report: Report) -> None:
-    """Check the table [gateway]."""
+    """Check the tables [gateway] and [ssh]."""
     gateway = config.gateway
     mend = "write this gateway's name as the DNS has it, such as mx1.example.com"
     syntax(report, ("gateway", "hostname"), gateway.hostname, parse_domain, mend)
@@ -45,6 +46,8 @@ def check_gateway(config: Config, report: Report) -> None:
     if gateway.metrics_address:
         mend = "write address:port, such as 127.0.0.1:9090"
         syntax(report, ("gateway", "metrics_address"), gateway.metrics_address, parse_endpoint, mend)
+    mend = "write an IP address of this machine, 0.0.0.0 for all IPv4 or :: for all IPv6 addresses"
+    syntax(report, ("ssh", "address"), config.ssh.address, parse_address, mend)
 
 
 def _mailbox(text: str) -> None:

@@ -169,9 +169,14 @@ def _check_ports(config: Config, report: Report) -> None:
             taken.append((("gateway", "metrics_address"), parse_endpoint(config.gateway.metrics_address)))
         except ValueError:
             pass  # told by the check of the field itself
+    if config.ssh.enabled:
+        try:
+            taken.append((("ssh",), Endpoint(str(parse_address(config.ssh.address)), config.ssh.port)))
+        except ValueError:
+            pass
     for (first_path, first), (path, second) in combinations(taken, 2):
         if _overlap(first, second):
-            where = (*path, "port") if path[0] == "listeners" else path
+            where = path if path[0] == "gateway" else (*path, "port")
             wrong = f"{second.address} port {second.port} is already taken by {join(first_path)} ({first.address})"
             related = [f"{join(first_path)}.port", f"{join(first_path)}.address", f"{join(path)}.address"]
             report.error(where, second.port, wrong, "choose another port or address", related=related)

@@ -16,6 +16,7 @@ from gatepost.config.model import (
     Listener,
     MailFlowPolicy,
     RecipientRate,
+    Ssh,
     size_in_octets,
 )
 from gatepost.config.problems import Report
@@ -57,6 +58,7 @@ BOUNDS: dict[type, dict[str, Bounds]] = {
         "tls_handshake_timeout": Bounds(1, 3600),
     },
     Listener: {"port": Bounds(1, 65535), "max_concurrency": Bounds(1, 1_000_000), "tcp_queue": Bounds(1, 65535)},
+    Ssh: {"port": Bounds(1, 65535)},
     DefaultPolicy: _POLICY,
     MailFlowPolicy: _POLICY,
     DestinationControl: _DESTINATION,

@@ -347,6 +347,12 @@ def worker_ended(worker: int, how: str, wait: float) -> str:
     return f"Worker {worker} ended {how}; it is started again on the same shard {f'in {wait:g} s' if wait else 'at once'}"
 
 
+def attendant_ended(name: str, how: str, wait: float) -> str:
+    """A process that mail can do without is gone although it is wanted, and is started again."""
+    when = f"in {wait:g} seconds" if wait else "at once"
+    return f"The process of the {name} ended {how}; it is started again {when}"
+
+
 def worker_serves(worker: int) -> str:
     """A worker that was started once more has opened its shard and listens."""
     return f"Worker {worker} serves again"

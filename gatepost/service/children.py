@@ -119,7 +119,7 @@ class Child:
             finally:
                 channel.close()
             code = await asyncio.to_thread(process.wait)
-        return _ending(code), self._bury()
+        return ending(code), self._bury()
 
     def _start(self, *pass_on: socket.socket) -> subprocess.Popen[bytes]:
         channel, fds = (sock.fileno() for sock in pass_on)
@@ -191,7 +191,8 @@ class Child:
             self._process.kill()
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
+    """Say how a process ended, by its exit status as subprocess has it."""
     if code >= 0:
         return f"with status {code}"
     named = {number.value: number.name for number in signal.Signals}

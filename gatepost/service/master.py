@@ -22,6 +22,7 @@ from gatepost.errors import ControlError, GatepostError
 from gatepost.records import exposition, maillog
 from gatepost.records.backlog import note
 from gatepost.records.journal import Journal
+from gatepost.service.attendants import Attendant
 from gatepost.service.children import Child
 from gatepost.service.configuration import HANDING_OUT, Configuration
 from gatepost.service.control import Channel
@@ -55,6 +56,7 @@ class Master:
         days = configuration.config.gateway.records_retention_days
         self._journal = Journal(state, -1, retention_days=days)
         self._children: list[Child] = []
+        self._attendants: list[Attendant] = []
         self._verbs = Verbs(self._children, lambda: self._configuration.config.listeners)
         self._exporter = Exporter(self._metrics_text)
         self._tally = Tally(state, lambda: flat(counters(self._children)))
@@ -74,6 +76,9 @@ class Master:
         async with asyncio.TaskGroup() as tasks:
             self._children += [Child(self._state, index, self._count, self, tasks) for index in range(self._count)]
             keepers = [tasks.create_task(child.keep_running(self._stopping)) for child in self._children]
+            self._attendants += self._attending()
+            for attendant in self._attendants:
+                tasks.create_task(attendant.keep_running(self._stopping))
             control.unlink(missing_ok=True)  # left by a master that was killed; we hold the lock
             server = await loop.create_unix_server(lambda: Channel(self._operator, tasks), str(control))
             control.chmod(0o600)
@@ -164,6 +169,18 @@ class Master:
         """Take back the places that a dead worker held."""
         self._ledger.give_back_all(child.index)
 
+    def _attending(self) -> list[Attendant]:
+        """Return the consoles; whether one is served is up to the configuration in force."""
+        return [
+            Attendant(
+                "console over SSH",
+                "gatepost.admin.console.ssh",
+                self._state,
+                lambda: self._configuration.config.ssh.enabled,
+                self.warn,
+            )
+        ]
+
     async def _watch(self) -> None:
         """Have hung workers replaced, unless it was the master that could not hear them."""
         while True:
@@ -221,6 +238,8 @@ class Master:
             await asyncio.gather(*(self._configure(child) for child in self._children if child.up))
         finally:
             self._configuration.doing = ""
+        for attendant in self._attendants:
+            attendant.configure()
         await self._serve_metrics()
 
     def _for(self, child: Child) -> dict[str, Any]:

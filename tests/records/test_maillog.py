@@ -165,6 +165,10 @@ def test_pending_till_shows_local_time_with_a_padded_day() -> None:
         (maillog.gateway_serves("1.0", 1, 1, []), "Gatepost 1.0 serves with 1 worker: no listener is configured yet"),
         (maillog.gateway_serves("1.0", 3, 4, ["A"]), "Gatepost 1.0 serves with 3 of 4 workers: A"),
         (
+            maillog.attendant_ended("console over SSH", "with status 1", 5),
+            "The process of the console over SSH ended with status 1; it is started again in 5 seconds",
+        ),
+        (
             maillog.worker_ended(1, "by signal SIGKILL", 0),
             "Worker 1 ended by signal SIGKILL; it is started again on the same shard at once",
         ),

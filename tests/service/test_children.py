@@ -154,9 +154,9 @@ async def test_silence_is_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_ends_are_named() -> None:
-    assert children._ending(-signal.SIGSEGV) == "by signal SIGSEGV"
-    assert children._ending(-40) == "by signal 40"
-    assert children._ending(3) == "with status 3"
+    assert children.ending(-signal.SIGSEGV) == "by signal SIGSEGV"
+    assert children.ending(-40) == "by signal 40"
+    assert children.ending(3) == "with status 3"
 
 
 async def test_a_worker_that_ended_with_a_sick_shard_says_so_until_another_serves(tmp_path: Path) -> None:

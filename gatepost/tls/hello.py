@@ -125,8 +125,10 @@ def _client_hello(body: bytes) -> Offer:
     at += 1 + body[at]  # legacy_compression_methods
     found = _extensions(_vector(body, at, 2)) if at < len(body) else {}  # SSLv3 and TLS 1.0 may end without extensions
     shares = found.get(_KEY_SHARE)
+    versions = _names("versions", _vector(found[_VERSIONS], 0, 1) if _VERSIONS in found else body[:2])
     return Offer(
-        versions=_names("versions", _vector(found[_VERSIONS], 0, 1) if _VERSIONS in found else body[:2]),
+        versions=versions,
+        exact=_VERSIONS in found and len(versions) == 1 and versions != ("TLSv1.3",),
         suites=_names("suites", suites),
         groups=_names("groups", _list(found, _GROUPS)),
         key_shares=_key_shares(shares) if shares else (),

@@ -52,7 +52,7 @@ def meet(offer: Offer, allowance: Offer, keys: Collection[str], profile: str = "
     version = common_version(offer, allowance)
     if not version:
         # With one version below TLS 1.3 the client named its highest only, and would take older ones (RFC 5246 E.1).
-        older = " or older" if len(offer.versions) == 1 and offer.versions[0] in ("TLSv1.1", "TLSv1.2") else ""
+        older = " or older" if _takes_older(offer) and offer.versions[0] in ("TLSv1.1", "TLSv1.2") else ""
         offered = listed(_ascending(offer.versions))
         return Meeting(reason=f"peer offers only {offered}{older}; {ours} allows {allowed}")
     return _suites(offer, allowance, version, keys, ours)
@@ -61,11 +61,15 @@ def meet(offer: Offer, allowance: Offer, keys: Collection[str], profile: str = "
 def common_version(offer: Offer, allowance: Offer) -> str:
     """Return the version that a server would choose, or empty."""
     offered = set(offer.versions)
-    if len(offer.versions) == 1 and TLS13 not in offered:
+    if _takes_older(offer):
         highest = registry.version_rank(offer.versions[0])
         offered |= {name for name in allowance.versions if registry.version_rank(name) <= highest}
     common = offered & set(allowance.versions)
     return max(common, key=registry.version_rank, default="")
+
+
+def _takes_older(offer: Offer) -> bool:
+    return len(offer.versions) == 1 and offer.versions[0] != TLS13 and not offer.exact
 
 
 def _suites(offer: Offer, allowance: Offer, version: str, keys: Collection[str], ours: str) -> Meeting:

@@ -16,6 +16,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     A client without the extension supported_versions only names the highest version it speaks: then there is one.
     """
+    exact: bool = False
+    """There is one version, older than TLS 1.3, and it stood in supported_versions: the client takes no older one."""
     suites: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     key_shares: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ def client_hello(offer: Offer) -> bytes:
     highest = min(max(versions), 0x0303)
     suites = _words(_codes("suites", offer.suites))
     extensions = b""
-    if len(versions) > 1 or versions[0] > 0x0303:
+    if len(versions) > 1 or versions[0] > 0x0303 or offer.exact:
         extensions += _extension(43, bytes([2 * len(versions)]) + _words(versions))
     if offer.groups:
         extensions += _extension(10, _sized(_words(_codes("groups", offer.groups))))
@@ -73,9 +73,11 @@ def read_answer(flight: bytes) -> tuple[str, str, str, bool]:
         if kind == 51:
             group = int.from_bytes(rest[4:6], "big")
         rest = rest[4 + length :]
-    exchange = messages.get(12, b"")
-    if exchange[:1] == b"\x03" and "ECDHE" in registry.SUITES[suite]:  # a named curve (RFC 8422 5.4)
+    exchange, name = messages.get(12, b""), registry.SUITES[suite]
+    if "_ECDHE_" in name:  # a named curve (RFC 8422 5.4)
         group = int.from_bytes(exchange[1:3], "big")
+    elif "_DHE_" in name:  # a prime, which RFC 7919 has but one of for each length
+        group = 0x0100 + (256, 384, 512, 768, 1024).index(int.from_bytes(exchange[:2], "big"))
     name = registry.GROUPS[group] if group else ""
     return registry.VERSIONS[version], registry.SUITES[suite], name, hello[2:34] == _RETRY
 

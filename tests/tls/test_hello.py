@@ -104,6 +104,14 @@ def test_versions(methods, named):
     assert offer.versions == named
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_one_version_may_be_the_highest_or_the_only_one(listed):
+    """Java held to TLS 1.2 lists it, and takes no older one."""
+    versions = extended(extension(43, b"\x02\x03\x03")) if listed else b""
+    offer = feed(record(body(extensions=versions)))
+    assert offer == Offer(versions=("TLSv1.2",), suites=("TLS_AES_128_GCM_SHA256",), exact=listed)
+
+
 HELLOS = [
     library_hello("mx.example.com", groups=("X25519MLKEM768", "P-256")),
     library_hello(methods=("TLSv1.0",), ciphers="ALL"),

@@ -350,7 +350,7 @@ def worker_ended(worker: int, how: str, wait: float) -> str:
 def attendant_ended(name: str, how: str, wait: float) -> str:
     """A process that mail can do without is gone although it is wanted, and is started again."""
     when = f"in {wait:g} seconds" if wait else "at once"
-    return f"The process of the {name} ended {how}; it is started again {when}"
+    return f"The process of the {printable(name)} ended {how}; it is started again {when}"
 
 
 def worker_serves(worker: int) -> str:

@@ -41,24 +41,29 @@ class Acceptor:
             self._sock.close()
 
     def _accept(self) -> None:
+        """Something came: take it, and rest."""
+        if (rest := self._take()) is not None:
+            self._loop.remove_reader(self._sock.fileno())
+            self._paused = self._loop.call_later(rest, self._go_on)
+
+    def _go_on(self) -> None:
+        """Take what came meanwhile, or watch again: as long as there is always something, watching would be work in vain."""
+        if (rest := self._take()) is not None:
+            self._paused = self._loop.call_later(rest, self._go_on)
+        else:
+            self._paused = None
+            self._loop.add_reader(self._sock.fileno(), self._accept)
+
+    def _take(self) -> float | None:
+        """Accept one connection, if there is any; return for how many seconds to rest then."""
         try:
             connection, _ = self._sock.accept()
         except (BlockingIOError, InterruptedError, ConnectionError):
-            return  # another process was faster, or the client is gone already
+            return None  # another process was faster, or the client is gone already
         except OSError:
-            self._pause(PAUSE)
-            return
-        self._pause(REST)
-        connection.setblocking(False)
-        self._tasks.create_task(self._serve(connection))
-
-    def _pause(self, seconds: float) -> None:
-        self._loop.remove_reader(self._sock.fileno())
-        self._paused = self._loop.call_later(seconds, self._resume)
-
-    def _resume(self) -> None:
-        self._paused = None
-        self._loop.add_reader(self._sock.fileno(), self._accept)
+            return PAUSE
+        self._tasks.create_task(self._serve(connection))  # who makes a transport of it makes it non-blocking
+        return REST
 
     async def _serve(self, connection: socket.socket) -> None:
         wire = Wire()

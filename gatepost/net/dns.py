@@ -25,7 +25,7 @@ from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 
 from gatepost.errors import GatepostError
-from gatepost.net.dns_query import ATTEMPT_TIMEOUT, Outcome, Query, State, parse_server, system_servers
+from gatepost.net.dns_query import ATTEMPT_TIMEOUT, Outcome, Query, State, parse_server, remember, system_servers
 
 MAX_HOSTS = 100
 """MX records looked at; a domain with more has other troubles."""
@@ -95,6 +95,7 @@ class Resolver:
 
     def __init__(self, servers: Sequence[str] = (), patience: float = ATTEMPT_TIMEOUT) -> None:
         self._query = Query([parse_server(text) for text in servers] or system_servers(), patience)
+        self._hosts: dict[str, tuple[float, ReverseName]] = {}
         self._silent_until = 0.0
 
     async def mx(self, domain: str) -> MxAnswer:
@@ -131,17 +132,24 @@ class Resolver:
         return Addresses(found, all(outcome.secure for outcome in outcomes))
 
     async def host(self, address: str) -> ReverseName:
-        """Look an address up and its name back (asyncos.md 2.4), within a bounded time; never raises."""
+        """Look an address up and its name back (asyncos.md 2.4), within a bounded time; never raises.
+
+        The finding is remembered for as long as all the answers are that it rests on: most connections come from few hosts.
+        """
+        known = self._hosts.get(address)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
         if time.monotonic() < self._silent_until:
             return ReverseName("", "serv.fail")
         try:
             async with asyncio.timeout(REVERSE_TIMEOUT), asyncio.TaskGroup() as tasks:
                 probe = tasks.create_task(self._probe())
-                found = await self._double_lookup(plain_address(address))
+                found, until = await self._double_lookup(plain_address(address))
                 probe.cancel()
-                return found
         except (TimeoutError, ExceptionGroup):
             return ReverseName("", "serv.fail")
+        remember(self._hosts, address, (until, found))
+        return found
 
     async def _probe(self) -> None:
         # A slow zone must not be taken for a dead resolver, nor a dead resolver cost every banner the whole time limit.
@@ -157,22 +165,26 @@ class Resolver:
         self._silent_until = time.monotonic() + SILENCE
         raise TemporaryDnsFailure("the resolver does not answer")
 
-    async def _double_lookup(self, wanted: Address) -> ReverseName:
-        outcome = await self._query.ask(dns.reversename.from_address(str(wanted)), RdataType.PTR)
+    async def _double_lookup(self, wanted: Address) -> tuple[ReverseName, float]:
+        """Return the finding, and until when (monotonic time) it may be remembered."""
+        reverse, query = dns.reversename.from_address(str(wanted)), self._query
+        outcome = await query.ask(reverse, RdataType.PTR)
+        until = query.until(reverse, RdataType.PTR)
         if outcome.state is State.TEMPORARY:
-            return ReverseName("", "serv.fail")
+            return ReverseName("", "serv.fail"), until
         targets = [host_name(record.target) for record in outcome.records if isinstance(record, PTR)]
         names = [name for name in targets if name][:MAX_PTR_NAMES]
         if not names:
-            return ReverseName("", "nx.domain")
+            return ReverseName("", "nx.domain"), until
         for name in names:
             try:
                 found = await self.addresses(name)
             except DnsFailure:
-                continue
+                found = ()
+            until = min(until, *(query.until(to_name(name), kind) for kind in (RdataType.AAAA, RdataType.A)))
             if any(plain_address(each) == wanted for each in found):
-                return ReverseName(name, "verified")
-        return ReverseName(names[0], "not.double.verified")
+                return ReverseName(name, "verified"), until
+        return ReverseName(names[0], "not.double.verified"), until
 
     async def listed(self, zone: str, address: str) -> bool:
         """Return whether a DNS list (RFC 5782) holds the address; a list that cannot be asked holds nobody."""

@@ -12,7 +12,7 @@ import enum
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import dns.asyncbackend
 import dns.asyncquery
@@ -27,6 +27,8 @@ from dns.rdatatype import RdataType
 if TYPE_CHECKING:
     from dns.rdata import Rdata
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 ATTEMPT_TIMEOUT = 2.0
 """Seconds for one server to answer one query."""
 ROUNDS = 2
@@ -81,6 +83,17 @@ class _Pending:
         self.outcome: Outcome | None = None
 
 
+def remember(cache: dict[Key, tuple[float, Value]], key: Key, entry: tuple[float, Value]) -> None:
+    """Put what holds until a time (monotonic) into a cache of at most MAX_ENTRIES, unless that time is over."""
+    cache.pop(key, None)
+    if entry[0] <= time.monotonic():
+        return
+    while len(cache) >= MAX_ENTRIES:
+        # The oldest entry goes: order of insertion is all that a cache of this size needs.
+        del cache[next(iter(cache))]
+    cache[key] = entry
+
+
 class Query:
     """Asks, remembers, and asks only once at a time."""
 
@@ -112,17 +125,13 @@ class Query:
         finally:
             del self._pending[key]
             pending.done.set()
-        self._remember(key, outcome)
+        remember(self._cache, key, (time.monotonic() + min(outcome.ttl, MAX_TTL), outcome))
         return outcome
 
-    def _remember(self, key: tuple[dns.name.Name, RdataType], outcome: Outcome) -> None:
-        self._cache.pop(key, None)
-        if outcome.ttl <= 0:
-            return
-        while len(self._cache) >= MAX_ENTRIES:
-            # The oldest entry goes: order of insertion is all that a cache of this size needs.
-            del self._cache[next(iter(self._cache))]
-        self._cache[key] = (time.monotonic() + min(outcome.ttl, MAX_TTL), outcome)
+    def until(self, name: dns.name.Name, kind: RdataType) -> float:
+        """Return until when (monotonic time) the outcome of a question is remembered; 0 when it is not."""
+        cached = self._cache.get((name, kind))
+        return cached[0] if cached is not None else 0.0
 
     async def _ask_servers(self, name: dns.name.Name, kind: RdataType) -> Outcome:
         failure = "no resolver is configured"

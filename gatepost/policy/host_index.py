@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
@@ -86,11 +87,8 @@ class HostIndex:
         return found
 
     def _asked(self, host: Host) -> Iterator[Orders | None]:
-        address = ipaddress.ip_address(host.address)
-        # A socket that takes both versions reports IPv4 clients so (RFC 4291 2.5.5.2); the table means the IPv4 address.
-        mapped = address.ipv4_mapped if address.version == 6 else None
-        value = int(mapped or address)
-        if mapped or address.version == 4:
+        version, value = _number(host.address)
+        if version == 4:
             for bits, table in self._tables["4"].items():
                 yield table.get(value >> bits)
         else:
@@ -123,6 +121,15 @@ class HostIndex:
             piece = _decode(octets)
             index._tables[piece.kind].setdefault(piece.bits, {}).update(piece.part)
         return index
+
+
+@lru_cache(maxsize=4096)
+def _number(text: str) -> tuple[int, int]:
+    """Return an address as version and number; remembered, for reading it costs more than finding it."""
+    address = ipaddress.ip_address(text)
+    # A socket that takes both versions reports IPv4 clients so (RFC 4291 2.5.5.2); the table means the IPv4 address.
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    return (4, int(mapped)) if mapped else (address.version, int(address))
 
 
 def _parts(table: Table) -> Iterator[Table]:

@@ -9,7 +9,9 @@ import dns.name
 import dns.rdata
 import dns.rdtypes.ANY.MX
 import dns.rdtypes.ANY.PTR
+import dns.reversename
 import pytest
+from dns.rdatatype import RdataType
 
 from gatepost.net import dns as net_dns
 from gatepost.net import dns_query
@@ -204,6 +206,20 @@ async def test_ipv6_is_compared_by_value(server: DnsServer, resolver: Resolver) 
     server.add_reverse("2001:db8::1", "six.example.")
     server.add("six.example", "AAAA", "2001:db8:0:0::1")
     assert await resolver.host("2001:0db8::0001") == ReverseName("six.example", "verified")
+
+
+async def test_a_host_is_remembered_as_long_as_all_that_was_asked(server: DnsServer, resolver: Resolver) -> None:
+    for address, ttl in (("192.0.2.21", 300), ("192.0.2.22", 0)):
+        name = f"h{address[-2:]}.example"
+        server.add_reverse(address, f"{name}.")
+        server.add(name, "A", address, ttl=ttl)
+        for _ in range(3):
+            assert await resolver.host(address) == ReverseName(name, "verified")
+    assert server.asked.count(("h21.example.", "A")) == 1
+    assert server.asked.count(("h22.example.", "A")) == 3
+    name, query = to_name("h21.example"), resolver._query
+    asked = [(dns.reversename.from_address("192.0.2.21"), RdataType.PTR), (name, RdataType.A), (name, RdataType.AAAA)]
+    assert resolver._hosts["192.0.2.21"][0] == min(query.until(*question) for question in asked)
 
 
 async def test_a_name_that_does_not_lead_back_is_told_but_not_verified(server: DnsServer, resolver: Resolver) -> None:

@@ -8,12 +8,14 @@ import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
+from gatepost.config.model import DomainMapping
 from gatepost.spool import room as rooms
 from gatepost.spool import writer
 from gatepost.spool.store import Floor
-from tests.support.inbound import Inbounds
+from tests.support.inbound import LISTENER, Inbounds
 from tests.support.spool import Failing, error, waiting_mids
 
 LARGE = "\r\n" + "0123456789\r\n" * 50_000
@@ -149,3 +151,26 @@ async def test_several_recipients_are_not_told_of_each_other(tmp_path: Path) -> 
         assert stored is not None
         assert b"secret" not in stored.content.octets
         assert b" for <" not in stored.content.octets
+
+
+MAPPED = msgspec.structs.replace(LISTENER, domain_map=[DomainMapping(match="@old.example", to="@example.com")])
+
+
+@pytest.mark.parametrize(
+    ("rcpt", "orcpt"),
+    [
+        ("<a+b@old.example>", "rfc822;a+2Bb@old.example"),
+        ("<a@old.example> ORCPT=rfc822;first@older.example", "rfc822;first@older.example"),
+        ("<a@example.com>", ""),
+        (f"<{'+' * 200}@old.example>", ""),
+    ],
+)
+async def test_a_report_will_name_the_recipient_that_was_rewritten(tmp_path: Path, rcpt: str, orcpt: str) -> None:
+    async with Inbounds(tmp_path, listener=MAPPED) as rig, rig.client() as client:
+        await client.say("MAIL FROM:<a@client.example>")
+        assert (await client.say(f"RCPT TO:{rcpt}")).startswith("250")
+        await client.say("DATA")
+        assert (await client.say("", "hello", ".")).startswith("250")
+        (message,) = rig.taken
+        assert message.envelope.recipients[0].endswith("@example.com")
+        assert message.envelope.orcpt == ((orcpt,) if orcpt else ())

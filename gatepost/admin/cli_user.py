@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from gatepost.admin.cli_base import Cli, Group, table
-from gatepost.admin.cli_text import moment
+from gatepost.admin.cli_text import moment, shown
 from gatepost.admin.operations import users
 from gatepost.admin.users import Role
 from gatepost.errors import GatepostError
@@ -55,6 +55,34 @@ def delete(cli: Cli, name: Name) -> None:
     """Remove an administrator."""
     users.delete(cli.operator, name)
     cli.show({"deleted": name}, [f"Deleted user {name}."])
+
+
+@group.command("add-key")
+def add_key(
+    cli: Cli,
+    name: Name,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Public key as OpenSSH writes it; - for standard input.")],
+) -> None:
+    """Let an administrator sign in by SSH with a public key."""
+    added = users.add_keys(cli.operator, name, file)
+    cli.show(added, [f"Added {one.kind} key {one.fingerprint} of {name}." for one in added])
+
+
+@group.command("keys")
+def keys(cli: Cli, name: Name) -> None:
+    """Show an administrator's public SSH keys."""
+    known = users.keys(cli.operator, name)
+    rows = [(one.fingerprint, one.kind, shown(one.comment)) for one in known]
+    cli.show(known, [table("Fingerprint", "Kind", "Comment", rows=rows)] if known else [f"{name} has no keys."])
+
+
+@group.command("delete-key")
+def delete_key(
+    cli: Cli, name: Name, fingerprint: Annotated[str, typer.Argument(metavar="FINGERPRINT", help="SHA256:...")]
+) -> None:
+    """Take a public key from an administrator."""
+    users.delete_key(cli.operator, name, fingerprint)
+    cli.show({"deleted": fingerprint}, [f"Deleted key {fingerprint} of {name}."])
 
 
 def _password(from_stdin: bool) -> str:

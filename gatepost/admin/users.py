@@ -1,6 +1,6 @@
-"""The administrators: names, roles and password hashes (argon2id) in a table of their own.
+"""The administrators: names, roles, password hashes (argon2id) and public SSH keys in tables of their own.
 
-The table stands beside the configuration, not in it: it is not drafted, committed or rolled back, so that an old revision
+The tables stand beside the configuration, not in it: they are not drafted, committed or rolled back, so that an old revision
 never brings back an old password. Passwords are never stored, shown or logged.
 """
 
@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ import sqlalchemy as sql
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from gatepost.admin.ssh_keys import PublicKey
 from gatepost.errors import GatepostError, StateError
 
 Role = Literal["administrator", "operator", "read-only"]
@@ -37,6 +39,16 @@ _USERS = sql.Table(
     sql.Column("changed", sql.Float, nullable=False),
     sql.Column("role", sql.String(16), nullable=False, server_default="administrator"),
     sql.Column("must_change", sql.Boolean, nullable=False, server_default=sql.false()),
+)
+
+_KEYS = sql.Table(
+    "ssh_keys",
+    _METADATA,
+    sql.Column("name", sql.String(64), primary_key=True),
+    sql.Column("fingerprint", sql.String(64), primary_key=True),
+    sql.Column("kind", sql.String(64), nullable=False),
+    sql.Column("data", sql.Text, nullable=False),
+    sql.Column("comment", sql.String(200), nullable=False),
 )
 
 
@@ -116,8 +128,31 @@ class Users:
     def delete(self, name: str) -> None:
         """Remove an administrator."""
         with self._engine.begin() as connection:
+            connection.execute(sql.delete(_KEYS).where(_KEYS.c.name == name))
             if not connection.execute(sql.delete(_USERS).where(_USERS.c.name == name)).rowcount:
                 raise _unknown(name)
+
+    def keys(self, name: str) -> Sequence[PublicKey]:
+        """Return the public keys of an administrator; none for somebody unknown."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sql.select(_KEYS).where(_KEYS.c.name == name).order_by(_KEYS.c.fingerprint)).all()
+        return [PublicKey(fingerprint=row.fingerprint, kind=row.kind, data=row.data, comment=row.comment) for row in rows]
+
+    def add_keys(self, name: str, keys: Sequence[PublicKey]) -> None:
+        """Let an administrator sign in with these keys too; one that is there already is replaced."""
+        with self._engine.begin() as connection:
+            if connection.execute(sql.select(_USERS.c.name).where(_USERS.c.name == name)).first() is None:
+                raise _unknown(name)
+            for key in keys:
+                connection.execute(sql.delete(_KEYS).where(_KEYS.c.name == name, _KEYS.c.fingerprint == key.fingerprint))
+                connection.execute(sql.insert(_KEYS).values(name=name, **msgspec.structs.asdict(key)))
+
+    def delete_key(self, name: str, fingerprint: str) -> None:
+        """Take a key from an administrator."""
+        theirs = sql.delete(_KEYS).where(_KEYS.c.name == name, _KEYS.c.fingerprint == fingerprint)
+        with self._engine.begin() as connection:
+            if not connection.execute(theirs).rowcount:
+                raise GatepostError(f"{name} has no key {fingerprint}; `gatepost user keys {name}` shows those there are")
 
     def verify(self, name: str, password: str) -> bool:
         """Return whether the password is right; an unknown name costs as much time as a wrong password."""

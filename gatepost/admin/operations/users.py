@@ -1,9 +1,14 @@
-"""The administrators of the gateway: who they are, adding and removing them, their passwords."""
+"""The administrators of the gateway: who they are, adding and removing them, their passwords and keys."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from gatepost.admin.operations.documents import read_file
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.ssh_keys import MAX_LINE, PublicKey, read_keys
 from gatepost.admin.users import Role, User, Users
+from gatepost.errors import GatepostError
 
 
 def listing(operator: Operator) -> list[User]:
@@ -34,3 +39,28 @@ def delete(operator: Operator, name: str) -> None:
     """Remove an administrator."""
     operator.require()
     Users(operator.users_db).delete(name)
+
+
+def keys(operator: Operator, name: str) -> Sequence[PublicKey]:
+    """Return the public SSH keys of an administrator."""
+    return _known(operator, name).keys(name)
+
+
+def add_keys(operator: Operator, name: str, file: str) -> list[PublicKey]:
+    """Let an administrator sign in by SSH with the public keys of a file; returns them."""
+    added = read_keys(read_file(file, 64 * MAX_LINE).decode(errors="replace"))
+    _known(operator, name).add_keys(name, added)
+    return added
+
+
+def delete_key(operator: Operator, name: str, fingerprint: str) -> None:
+    """Take a public key from an administrator."""
+    _known(operator, name).delete_key(name, fingerprint)
+
+
+def _known(operator: Operator, name: str) -> Users:
+    operator.require()
+    users = Users(operator.users_db)
+    if users.find(name) is None:
+        raise GatepostError(f"there is no user {name}; `gatepost user list` shows those there are")
+    return users

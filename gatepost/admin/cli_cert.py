@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,6 +20,9 @@ from gatepost.config.paths import join
 from gatepost.tls.certificates import MAX_SIZE, Description
 from gatepost.tls.making import Subject
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 group = Group("cert", "Certificates and keys; changes go to the draft.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the certificate in the configuration.")]
 Hostnames = Annotated[list[str] | None, typer.Option("--hostname", metavar="HOST", help="DNS name; may be repeated.")]
@@ -32,9 +35,9 @@ def listing(
 ) -> None:
     """Show the certificates."""
     found = certificates.listing(cli.operator, committed=committed)
-    rows = [_row(one) for one in found]
-    shown = table("Name", "Names in it", "Key", "Ends", "Used by", rows=rows)
-    cli.show(found, [shown] if found else ["There are no certificates; `gatepost cert self-signed NAME` makes one."])
+    cli.show(
+        found, [overview(found)] if found else ["There are no certificates; `gatepost cert self-signed NAME` makes one."]
+    )
 
 
 @group.command("import")
@@ -94,7 +97,7 @@ def csr(
 def show(cli: Cli, name: Name, pem: Annotated[bool, typer.Option("--pem", help="Print the chain as PEM.")] = False) -> None:
     """Show one certificate with its chain."""
     found = certificates.show(cli.operator, name)
-    cli.show(found, [found.certificate.rstrip()] if pem else _details(found))
+    cli.show(found, [found.certificate.rstrip()] if pem else details(found))
 
 
 @group.command("delete")
@@ -108,7 +111,7 @@ def _show(cli: Cli, name: str, made: Pending) -> None:
     entry = certificates.show(cli.operator, name)
     place = join(("certificates", name))
     mine = [problem for problem in made.problems if f"{problem.path}.".startswith(f"{place}.")]
-    cli.show(entry, [*_details(entry), *problem_lines(mine), NOT_LIVE])
+    cli.show(entry, [*details(entry), *problem_lines(mine), NOT_LIVE])
 
 
 def _row(one: Installed | Unreadable) -> tuple[object, ...]:
@@ -122,7 +125,13 @@ def _row(one: Installed | Unreadable) -> tuple[object, ...]:
     return one.name, names, own.key, ends, one.used_by
 
 
-def _details(found: Installed) -> Iterator[str]:
+def overview(found: Sequence[Installed | Unreadable]) -> RenderableType:
+    """List certificates, one a row."""
+    return table("Name", "Names in it", "Key", "Ends", "Used by", rows=[_row(one) for one in found])
+
+
+def details(found: Installed) -> Iterator[str]:
+    """Write all that there is to see of a certificate and its chain."""
     yield from pairs([("Name", found.name), ("Used by", found.used_by or "nothing")])
     for place, one in enumerate(found.chain):
         yield ""

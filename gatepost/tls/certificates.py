@@ -89,6 +89,23 @@ def load_pkcs12(data: bytes, passphrase: str = "") -> KeyPair:
     return KeyPair(to_pem(chain), key_to_pem(bundle.key))
 
 
+def to_pkcs12(pair: KeyPair, name: str, passphrase: str) -> bytes:
+    """Write a chain and its key as PKCS#12, encrypted by a passphrase, which may not be empty."""
+    if not passphrase:
+        raise GatepostError("a private key leaves this machine under a passphrase only: give one")
+    chain, key = load_chain(pair.certificate), load_key(pair.private_key)
+    try:
+        return pkcs12.serialize_key_and_certificates(
+            name.encode(),
+            key,  # type: ignore[arg-type]  # of the types it does not take, it says so itself
+            chain[0],
+            chain[1:],
+            serialization.BestAvailableEncryption(passphrase.encode()),
+        )
+    except (TypeError, ValueError) as fault:
+        raise GatepostError(f"PKCS#12 cannot hold this key: {fault}") from None
+
+
 def check_pair(pair: KeyPair) -> None:
     """Raise GatepostError unless the key is that of the first certificate and each certificate signs the one before it."""
     chain = load_chain(pair.certificate)

@@ -1,4 +1,7 @@
-"""Certificates and keys in the draft: list, import, make, request, show, delete. Private keys are never returned."""
+"""Certificates and keys in the draft: list, import, make, request, show, export, delete; and the authorities of our own.
+
+A private key is never returned but in a PKCS#12 file under a passphrase.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import msgspec
 
 from gatepost.admin.operations import configuration
 from gatepost.admin.operations.configuration import Pending
+from gatepost.admin.operations.drafts import current
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.operations.stores import load
 from gatepost.config.checks.certificates import certificates_in_use
@@ -25,6 +29,7 @@ from gatepost.tls.certificates import (
     load_key,
     load_pkcs12,
     to_pem,
+    to_pkcs12,
 )
 from gatepost.tls.making import KeyKind, Subject, self_signed, signing_request
 
@@ -55,13 +60,13 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
 
 def listing(operator: Operator, *, committed: bool = False) -> list[Installed | Unreadable]:
     """Return the certificates of the draft."""
-    config = load(operator, draft=not committed).config
+    config = load(operator).config if committed else current(operator)
     return [_entry(config, name) for name in config.certificates]
 
 
 def show(operator: Operator, name: str) -> Installed:
     """Return one certificate of the draft with its chain and its PEM."""
-    config = load(operator, draft=True).config
+    config = current(operator)
     found = _installed(config, name, _known(config, name))
     return msgspec.structs.replace(found, certificate=config.certificates[name].certificate)
 
@@ -101,7 +106,7 @@ def make_self_signed(
 
 def request(operator: Operator, name: str, subject: Subject | None = None) -> str:
     """Return a signing request (PEM) for the key under a name; without a subject, for the names of its certificate."""
-    config = load(operator, draft=True).config
+    config = current(operator)
     entry = _known(config, name)
     if subject is None or not subject.names:
         held = describe(load_chain(entry.certificate)[0])
@@ -120,6 +125,51 @@ def delete(operator: Operator, name: str) -> Pending:
             raise GatepostError(f"certificate {name} is used by {used}: take it out there first")
         rest = {known: entry for known, entry in config.certificates.items() if known != name}
         return msgspec.structs.replace(config, certificates=rest)
+
+    return configuration.edit(operator, change)
+
+
+def export_pkcs12(operator: Operator, name: str, passphrase: str) -> bytes:
+    """Return a certificate of the draft with its chain and its key as PKCS#12, encrypted by a passphrase."""
+    entry = _known(current(operator), name)
+    return to_pkcs12(KeyPair(entry.certificate, entry.private_key), name, passphrase)
+
+
+def is_pem(data: bytes) -> bool:
+    """Whether a file is PEM; otherwise it can only be PKCS#12."""
+    return b"-----BEGIN" in data
+
+
+def authorities(operator: Operator) -> list[Description]:
+    """Return the authorities that the draft trusts besides those of the operating system."""
+    pem = current(operator).gateway.certificate_authorities
+    return [describe(certificate) for certificate in load_chain(pem)] if pem.strip() else []
+
+
+def put_authorities(operator: Operator, data: bytes, *, add: bool) -> Pending:
+    """Trust the authorities of a PEM text, beside those that are there or in their place; refused for what is none."""
+    chain = load_chain(_text(data))
+    for certificate in chain:
+        found = describe(certificate)
+        if not found.is_ca:
+            raise GatepostError(f"the certificate of {found.subject} is not that of an authority")
+
+    def change(config: Config) -> Config:
+        pem = config.gateway.certificate_authorities if add else ""
+        held = list(load_chain(pem)) if pem.strip() else []
+        held += [certificate for certificate in chain if certificate not in held]
+        gateway = msgspec.structs.replace(config.gateway, certificate_authorities=to_pem(held))
+        return msgspec.structs.replace(config, gateway=gateway)
+
+    return configuration.edit(operator, change)
+
+
+def clear_authorities(operator: Operator) -> Pending:
+    """Trust the authorities of the operating system alone."""
+
+    def change(config: Config) -> Config:
+        gateway = msgspec.structs.replace(config.gateway, certificate_authorities="")
+        return msgspec.structs.replace(config, gateway=gateway)
 
     return configuration.edit(operator, change)
 

@@ -10,7 +10,7 @@ Names of profiles and certificates are judged in `config.check`, not here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -85,6 +85,11 @@ def bad_line(number: int, wrong: str, mend: str) -> Problem:
     return Problem(path=f"line {number}", wrong=wrong, mend=mend)
 
 
+def by_line(problems: Iterable[Problem]) -> list[Problem]:
+    """Put problems of `bad_line` in the order of their lines."""
+    return sorted(problems, key=lambda problem: int(problem.path.partition(" ")[2]))
+
+
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
@@ -150,8 +155,7 @@ class _Reader:
         for section in self._sections:
             self._rate(section, default)
         if self._problems:
-            self._problems.sort(key=lambda problem: int(problem.path.partition(" ")[2]))
-            raise ConfigErrors(self._problems)
+            raise ConfigErrors(by_line(self._problems))
         return self._table()
 
     def _line(self, number: int, bare: str) -> None:

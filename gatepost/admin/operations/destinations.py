@@ -111,7 +111,7 @@ def import_text(operator: Operator, text: str) -> Pending:
         made = msgspec.structs.replace(config, destinations=table.destinations, default_destination=table.default)
         wrong = [_at_line(problem, table) for problem in _problems(made)]
         if wrong:
-            raise ConfigErrors(wrong)
+            raise ConfigErrors(destinations_text.by_line(wrong))
         return made
 
     return configuration.edit(operator, change)

@@ -16,10 +16,14 @@ from gatepost.admin.console.talk import Operations, Talk
 MODULES = (
     "addresslistconfig",
     "bounceconfig",
+    "certificates",
     "configuration",
+    "destinations",
     "listener",
+    "lookups",
     "smtproutes",
     "session",
+    "sslconfig",
 )
 """Each module that has commands; add your own, one a line."""
 

@@ -212,7 +212,9 @@ class _Assembly:
     def _notes(self) -> Iterator[str]:
         for (key, why), lines in self._found.passed_over.items():
             yield f"{key} ({_places(lines)}) is ignored, for {why}."
-        if self._named:
+        if len(self._named) == 1:
+            yield f"A row without a sender group became a group of its own: {self._named[0]}."
+        elif self._named:
             yield f"{len(self._named)} rows without a sender group became groups of their own: {_listed(self._named)}."
         for entry in self._of("all"):
             if entry.comment:

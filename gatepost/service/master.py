@@ -171,14 +171,15 @@ class Master:
 
     def _attending(self) -> list[Attendant]:
         """Return the consoles; whether one is served is up to the configuration in force."""
+        def ssh() -> bool:
+            return self._configuration.config.ssh.enabled
+
+        def web() -> bool:
+            return self._configuration.config.web.enabled
+
         return [
-            Attendant(
-                "console over SSH",
-                "gatepost.admin.console.ssh",
-                self._state,
-                lambda: self._configuration.config.ssh.enabled,
-                self.warn,
-            )
+            Attendant("console over SSH", "gatepost.admin.console.ssh", self._state, ssh, self.warn),
+            Attendant("web console", "gatepost.admin.web.server", self._state, web, self.warn),
         ]
 
     async def _watch(self) -> None:

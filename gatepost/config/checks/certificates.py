@@ -26,6 +26,8 @@ def certificates_in_use(config: Config) -> dict[str, str]:
     }
     if config.default_destination.certificate:
         used.setdefault(config.default_destination.certificate, "default_destination.certificate")
+    if config.web.certificate:
+        used.setdefault(config.web.certificate, "web.certificate")
     return used
 
 

@@ -20,7 +20,7 @@ from gatepost.tls.certificates import load_chain
 
 
 def check_gateway(config: Config, report: Report) -> None:
-    """Check the tables [gateway] and [ssh]."""
+    """Check the tables [gateway], [ssh] and [web]."""
     gateway = config.gateway
     mend = "write this gateway's name as the DNS has it, such as mx1.example.com"
     syntax(report, ("gateway", "hostname"), gateway.hostname, parse_domain, mend)
@@ -48,6 +48,9 @@ def check_gateway(config: Config, report: Report) -> None:
         syntax(report, ("gateway", "metrics_address"), gateway.metrics_address, parse_endpoint, mend)
     mend = "write an IP address of this machine, 0.0.0.0 for all IPv4 or :: for all IPv6 addresses"
     syntax(report, ("ssh", "address"), config.ssh.address, parse_address, mend)
+    syntax(report, ("web", "address"), config.web.address, parse_address, mend)
+    if config.web.certificate:
+        known(report, ("web", "certificate"), config.web.certificate, config.certificates, "certificate", "certificates")
 
 
 def _mailbox(text: str) -> None:

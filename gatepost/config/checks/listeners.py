@@ -23,6 +23,8 @@ from gatepost.config.model import (
     DefaultPolicy,
     Listener,
     MailFlowPolicy,
+    Ssh,
+    Web,
 )
 from gatepost.config.paths import join
 from gatepost.config.problems import Report
@@ -169,11 +171,13 @@ def _check_ports(config: Config, report: Report) -> None:
             taken.append((("gateway", "metrics_address"), parse_endpoint(config.gateway.metrics_address)))
         except ValueError:
             pass  # told by the check of the field itself
-    if config.ssh.enabled:
-        try:
-            taken.append((("ssh",), Endpoint(str(parse_address(config.ssh.address)), config.ssh.port)))
-        except ValueError:
-            pass
+    consoles: tuple[tuple[str, Ssh | Web], ...] = (("ssh", config.ssh), ("web", config.web))
+    for name, console in consoles:
+        if console.enabled:
+            try:
+                taken.append(((name,), Endpoint(str(parse_address(console.address)), console.port)))
+            except ValueError:
+                pass
     for (first_path, first), (path, second) in combinations(taken, 2):
         if _overlap(first, second):
             where = path if path[0] == "gateway" else (*path, "port")

@@ -17,6 +17,7 @@ from gatepost.config.model import (
     MailFlowPolicy,
     RecipientRate,
     Ssh,
+    Web,
     size_in_octets,
 )
 from gatepost.config.problems import Report
@@ -59,6 +60,7 @@ BOUNDS: dict[type, dict[str, Bounds]] = {
     },
     Listener: {"port": Bounds(1, 65535), "max_concurrency": Bounds(1, 1_000_000), "tcp_queue": Bounds(1, 65535)},
     Ssh: {"port": Bounds(1, 65535)},
+    Web: {"port": Bounds(1, 65535)},
     DefaultPolicy: _POLICY,
     MailFlowPolicy: _POLICY,
     DestinationControl: _DESTINATION,

@@ -1,0 +1,139 @@
+"""The web console as an ASGI application: its routes, its headers, and what a fault looks like.
+
+Serves pages to people who are signed in and nothing to anybody else but the page to do so. No page loads anything from
+another host or runs a script that is not one of our files.
+"""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import Litestar, Request, Response
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.datastructures import MutableScopeHeaders, State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.response import Redirect, Template
+from litestar.static_files import create_static_files_router
+from litestar.status_codes import HTTP_303_SEE_OTHER
+from litestar.template import TemplateConfig
+from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
+
+from gatepost.admin.operations.operator import Operator
+from gatepost.admin.web import pages, wording
+from gatepost.admin.web.audit import Audit
+from gatepost.admin.web.desk import COOKIE, PasswordDue
+from gatepost.admin.web.sessions import Sessions, Throttle
+from gatepost.errors import Conflict, GatepostError
+from gatepost.records.backlog import note
+
+HERE = Path(__file__).parent
+MAX_BODY = 16 << 20
+"""Octets of one request: a configuration file with a large Host Access Table."""
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def application(operator: Operator) -> Litestar:
+    """Return the web console of one gateway."""
+    return Litestar(
+        route_handlers=[*_routes(), create_static_files_router("/static", [HERE / "static"], opt={"public": True})],
+        state=State({"operator": operator, "sessions": Sessions(), "throttle": Throttle(), "audit": Audit(operator.state)}),
+        dependencies={"desk": Provide(pages.desk, sync_to_thread=True)},
+        template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment())),
+        exception_handlers={HTTPException: _http_fault, GatepostError: _fault, Exception: _bug},
+        middleware=[_with_headers],
+        request_max_body_size=MAX_BODY,
+        openapi_config=None,
+        debug=False,
+    )
+
+
+def environment() -> Environment:
+    """Return the templates' engine: everything is escaped, and a name that is not there is a fault, never empty."""
+    made = Environment(
+        loader=PackageLoader("gatepost.admin.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= wording.FILTERS
+    made.globals |= wording.GLOBALS
+    return made
+
+
+def _routes() -> list[ControllerRouterHandler]:
+    return [handler for module in pages.MODULES for handler in module.HANDLERS]
+
+
+def _with_headers(app: ASGIApp) -> ASGIApp:
+    """Put our headers on every response, those of faults too; only static files may be kept by the browser."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableScopeHeaders.from_message(message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                headers["Cache-Control"] = "max-age=3600" if scope["path"].startswith("/static/") else "no-store"
+            await send(message)
+
+        await app(scope, receive, tell)
+
+    return wrapped
+
+
+def _http_fault(request: Request[Any, Any, Any], fault: HTTPException) -> Response[Any]:
+    if isinstance(fault, NotAuthorizedException):
+        if request.method == "GET" and "HX-Request" not in request.headers:
+            return Redirect("/login", status_code=HTTP_303_SEE_OTHER)
+        return _fault_page(request, 401, "Sign in again", "your session has ended; nothing was changed")
+    if isinstance(fault, PasswordDue):
+        return Redirect("/password", status_code=HTTP_303_SEE_OTHER)
+    told = str(fault.extra) if fault.status_code < 500 and fault.extra else ""
+    return _fault_page(request, fault.status_code, _TITLES.get(fault.status_code, "This did not work"), fault.detail, told)
+
+
+def _fault(request: Request[Any, Any, Any], fault: GatepostError) -> Response[Any]:
+    """A fault in words that no form took for itself."""
+    if isinstance(fault, Conflict):
+        return _fault_page(request, 409, _TITLES[409], str(fault))
+    return _fault_page(request, 422, "This did not work", str(fault))
+
+
+def _bug(request: Request[Any, Any, Any], bug: Exception) -> Response[Any]:
+    note(f"web console: bug at {request.method} {request.url.path}\n{''.join(traceback.format_exception(bug))}")
+    return _fault_page(request, 500, _TITLES[500], "This is a fault of the program, not of yours; the log has it.")
+
+
+_TITLES = {
+    403: "Not allowed",
+    404: "There is no such page",
+    409: "Somebody else was faster",
+    413: "Too large",
+    429: "Wait a little",
+    500: "A fault of ours",
+}
+
+
+def _fault_page(request: Request[Any, Any, Any], status: int, title: str, text: str, more: str = "") -> Response[Any]:
+    sessions: Sessions = request.app.state.sessions
+    signed_in = sessions.find(request.cookies.get(COOKIE, "")) is not None
+    context = {"title": title, "text": text, "more": more, "signed_in": signed_in}
+    page = Template("fault.html", context=context, status_code=status)
+    return page

@@ -1,0 +1,196 @@
+"""Mail Policies > Mail Flow Policies: what the hosts of a sender group get, and the Default Policy Parameters."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import anyio.to_thread
+import msgspec
+from litestar import Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.response import Template
+
+from gatepost.admin.operations import fields, policies
+from gatepost.admin.operations.drafts import current
+from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.forms import Form, posted
+from gatepost.admin.web.threads import in_thread
+from gatepost.config.model import Behavior, DefaultPolicy, InboundTls, Listener, MailFlowPolicy, PolicyFields
+from gatepost.errors import Conflict, GatepostError
+
+DEFAULT = "Default Policy Parameters"
+LIMITS = {
+    "max_messages_per_connection": "Max. Messages Per Connection",
+    "max_recipients_per_message": "Max. Recipients Per Message",
+    "max_message_size": "Max. Message Size",
+    "max_connections_per_host": "Max. Concurrent Connections From a Single IP",
+    "max_recipients_per_hour": "Max. Recipients Per Hour",
+}
+"""Number fields by name, labelled as the appliance labels them."""
+USE_TLS = {
+    "no": "Off",
+    "preferred": "Preferred",
+    "required": "Required",
+    "preferred-verify": "Preferred - Verify",
+    "required-verify": "Required - Verify",
+}
+
+
+@get("/policies")
+@in_thread
+def overview(desk: Desk) -> Template:
+    """Show the policies of every listener."""
+    config = current(desk.operator)
+    used = {
+        (listener, name): policies.used_by(entry, name)
+        for listener, entry in config.listeners.items()
+        for name in entry.policies
+    }
+    return desk.page("policies.html", title="Mail Flow Policies", listeners=config.listeners, used=used, use_tls=USE_TLS)
+
+
+@get("/policies/{listener:str}/new")
+@in_thread
+def new_page(desk: Desk, listener: str) -> Template:
+    """Show the form for a new policy."""
+    entry = _listener(desk, listener)
+    return _page(desk, listener, entry, "", _values(MailFlowPolicy()), {})
+
+
+@get(["/policies/{listener:str}/default", "/policies/{listener:str}/policy/{name:str}"])
+@in_thread
+def edit_page(desk: Desk, listener: str, name: str = DEFAULT) -> Template:
+    """Show the form for a policy, or for the Default Policy Parameters."""
+    entry = _listener(desk, listener)
+    return _page(desk, listener, entry, name, _values(_policy(entry, name)), {})
+
+
+@post(
+    [
+        "/policies/{listener:str}/new",
+        "/policies/{listener:str}/default",
+        "/policies/{listener:str}/policy/{name:str}",
+    ],
+    opt={"role": "administrator"},
+)
+async def submit(desk: Desk, listener: str, name: str = "") -> Response[Any] | Template:
+    """Put what was typed into the draft."""
+    form = await posted(desk)
+    if desk.request.url.path.endswith("/default") and not name:
+        name = DEFAULT
+    entry = await anyio.to_thread.run_sync(_listener, desk, listener)
+    values, faults = _read(form, is_default=name == DEFAULT)
+    if not faults:
+        try:
+            await anyio.to_thread.run_sync(_store, desk, listener, name, form["name"].strip(), values)
+        except Conflict:
+            raise
+        except GatepostError as error:
+            faults = _by_field(str(error))
+    if faults:
+        return _page(desk, listener, entry, name, form, faults)
+    desk.tell(f"submitted policy {name or form['name']} of listener {listener}")
+    return desk.back("/policies", f"{name or form['name']}: submitted. It takes effect with Commit Changes.")
+
+
+@post("/policies/{listener:str}/policy/{name:str}/delete", opt={"role": "administrator"})
+async def delete(desk: Desk, listener: str, name: str) -> Response[Any]:
+    """Take a policy out of the draft."""
+    await posted(desk)
+    await anyio.to_thread.run_sync(policies.delete, desk.operator, listener, name)
+    desk.tell(f"deleted policy {name} of listener {listener}")
+    return desk.back("/policies", f"{name}: deleted. It takes effect with Commit Changes.")
+
+
+def _store(desk: Desk, listener: str, name: str, new_name: str, values: dict[str, Any]) -> None:
+    if name == DEFAULT:
+        policies.change_default(desk.operator, listener, **values)
+    elif name:
+        policies.replace(desk.operator, listener, name, MailFlowPolicy(**values))
+    else:
+        policies.create(desk.operator, listener, new_name, MailFlowPolicy(**values))
+
+
+def _listener(desk: Desk, name: str) -> Listener:
+    found = current(desk.operator).listeners.get(name)
+    if found is None:
+        raise NotFoundException(f"there is no listener {name}")
+    return found
+
+
+def _policy(listener: Listener, name: str) -> PolicyFields | DefaultPolicy:
+    if name == DEFAULT:
+        return listener.default_policy
+    if name not in listener.policies:
+        raise NotFoundException(f"there is no policy {name}")
+    return listener.policies[name]
+
+
+def _values(policy: PolicyFields | DefaultPolicy) -> Form:
+    """Return the fields as a form has them; a field that is left to the default is empty."""
+    form = Form()
+    for field, value in msgspec.structs.asdict(policy).items():
+        form[field] = "\n".join(value) if isinstance(value, list) else "" if value is None else str(value)
+        if value is not None:
+            form[f"own_{field}"] = "on"
+    return form
+
+
+def _read(form: Form, *, is_default: bool) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values of a form, and a sentence for each field that will not do."""
+    values: dict[str, Any] = {} if is_default else {"behavior": form["behavior"]}
+    faults: dict[str, str] = {}
+    if not is_default and form["behavior"] not in get_args(Behavior):
+        faults["behavior"] = "choose one of the behaviours"
+    if form["tls"] in get_args(InboundTls):
+        values["tls"] = form["tls"]
+    elif is_default or form["tls"]:
+        faults["tls"] = "choose one of the settings"
+    for field in LIMITS:
+        typed = form[field].strip()
+        if not typed and not is_default:
+            continue
+        try:
+            values[field] = fields.number(DefaultPolicy, field, typed)
+        except GatepostError as error:
+            faults[field] = str(error)
+    for field in ("tls_profile", "tls_mandatory_senders"):
+        if form[field].strip() or (is_default and field == "tls_mandatory_senders"):
+            values[field] = form[field].strip()
+    if form.lines("tls_peer_names") or is_default:
+        values["tls_peer_names"] = form.lines("tls_peer_names")
+    return values, faults
+
+
+def _by_field(sentences: str) -> dict[str, str]:
+    """Put each fault beside the field that its path ends in."""
+    faults: dict[str, str] = {}
+    for line in sentences.splitlines():
+        head = line.split(" ", 1)[0].rstrip(":")
+        field = head.rsplit(".", 1)[-1].split("[", 1)[0] if "." in head else ""
+        key = field if field in DefaultPolicy.__struct_fields__ else "name" if "policy" in line and not field else ""
+        faults[key] = f"{faults[key]}; {line}" if key in faults else line
+    return faults
+
+
+def _page(desk: Desk, listener: str, entry: Listener, name: str, form: Form, faults: dict[str, str]) -> Template:
+    context: dict[str, Any] = {
+        "listener": listener,
+        "entry": entry,
+        "name": name,
+        "form": form,
+        "is_default": name == DEFAULT,
+        "is_new": not name,
+        "limits": LIMITS,
+        "use_tls": USE_TLS,
+        "behaviors": get_args(Behavior),
+        "default": _values(entry.default_policy),
+        "tag": desk.tag(),
+    }
+    title = f"{name or 'New Policy'} - {listener}"
+    if faults:
+        return desk.invalid("policy.html", title=title, faults=faults, **context)
+    return desk.page("policy.html", title=title, faults={}, **context)
+
+
+HANDLERS = (overview, new_page, edit_page, submit, delete)

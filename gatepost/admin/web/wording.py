@@ -1,0 +1,43 @@
+"""Words and figures as the pages show them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gatepost import __version__
+
+NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    ("Monitor", (("Overview", "/"),)),
+    ("Mail Policies", (("Mail Flow Policies", "/policies"),)),
+)
+"""The menu: headings as the appliance has them, each with its pages."""
+
+
+def moment(when: float) -> str:
+    """Return a wall clock as `2026-11-24 09:00:00 UTC`."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(when))
+
+
+def octets(number: float) -> str:
+    """Return a size in the largest unit that leaves it above one."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024 or unit == "GiB":
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    raise AssertionError
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """Return `1 message`, `2 messages`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def zip_with(first: Iterable[Any], second: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Return options of a choice from the words shown and the values that they stand for."""
+    return [(value, shown) for shown, value in zip(first, second, strict=True)]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"moment": moment, "octets": octets, "plural": plural, "zip_with": zip_with}
+GLOBALS: dict[str, Any] = {"navigation": NAVIGATION, "version": __version__}

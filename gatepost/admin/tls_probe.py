@@ -95,24 +95,31 @@ class _Probe:
         dialogue = self._dialogue = Dialogue(wire, self._snapshot.gateway.hostname, Metrics())
         greeting = await dialogue.event(PATIENCE)
         if not isinstance(greeting, Greeting) or greeting.reply.code != 220:
-            raise WireError(f"the greeting was {_words(greeting)}")
-        dialogue.sender.hello()
-        hello = await dialogue.event(PATIENCE)
-        if not isinstance(hello, HelloReply):
-            raise WireError(f"EHLO was answered {_words(hello)}")
-        if hello.reply.code != 250 or "STARTTLS" not in dialogue.sender.extensions:
+            raise WireError(_told("the greeting", greeting))
+        await self._hello(dialogue)
+        if "STARTTLS" not in dialogue.sender.extensions:
             self.failed(f"{hop.host} does not offer STARTTLS")
             return self._judge(starttls_offered=False)
         self.steps.append("Checking TLS connection.")
         dialogue.sender.starttls()
         answer = await dialogue.event(PATIENCE)
         if not isinstance(answer, StartTlsReply):
-            self.failed(f"STARTTLS was answered {_words(answer)}")
+            self.failed(_told("the answer to STARTTLS", answer))
             return self._judge(failure=self.failure)
         if answer.reply.code != 220:
-            self.failed(f"STARTTLS was answered {answer.reply}")
+            self.failed(_told("the answer to STARTTLS", answer))
             return self._judge(starttls_reply=answer.reply)
         return await self._handshake(wire)
+
+    async def _hello(self, dialogue: Dialogue) -> None:
+        """EHLO; HELO where the host does not know it, as a delivery does that may go in the clear."""
+        dialogue.sender.hello()
+        event = await dialogue.event(PATIENCE)
+        if isinstance(event, HelloReply) and event.reply.code >= 500:
+            dialogue.sender.helo()
+            event = await dialogue.event(PATIENCE)
+        if not isinstance(event, HelloReply) or event.reply.code != 250:
+            raise WireError(_told("the answer to EHLO", event))
 
     async def _handshake(self, wire: Wire) -> list[Judged]:
         # A delivery's server name: that of the host, and that of the domain where the route names an address.
@@ -177,7 +184,7 @@ def _judged(setting: OutboundTls, verdict: TlsVerdict, *, encrypted: bool) -> Ju
     )
 
 
-def _words(event: Event) -> str:
+def _told(what: str, event: Event) -> str:
     if isinstance(event, PeerFault):
-        return event.text
-    return str(getattr(event, "reply", "out of step"))
+        return f"{what} did not come: {event.text}"
+    return f"{what} was {getattr(event, 'reply', 'out of step')}"

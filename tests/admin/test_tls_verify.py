@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gatepost.admin import tls_probe
 from gatepost.admin.operations import configuration, tls_verify
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.operations.tls_verify import Verified
@@ -18,7 +19,7 @@ from tests.outbound.test_tls import SETTINGS, VECTORS, config, server_side
 from tests.support import tls as certificates
 from tests.support.background import background
 from tests.support.dns_server import DnsServer, dns_thread
-from tests.support.peer import Peer
+from tests.support.peer import CLOSE, SILENT, Peer
 from tests.support.process import free_port
 
 MAIL = {"tls": "encrypted", "clear": "clear text", "never": "held back"}
@@ -91,6 +92,32 @@ async def test_a_host_that_is_given_goes_before_the_route(tmp_path: Path) -> Non
         assert [checked.host for checked in found.hosts] == ["127.0.0.1"]
         with pytest.raises(GatepostError, match="holds white space"):
             await verify(operator, "example.com", "a host:25")
+
+
+@pytest.mark.parametrize(
+    ("step", "answer", "said", "hopeless"),
+    [
+        ("CONNECT", SILENT, "the greeting did not come: the peer let the time run out", True),
+        ("CONNECT", "554 not you", "the greeting was 554 not you", True),
+        ("EHLO", CLOSE, "the answer to EHLO did not come: ", True),
+        ("EHLO", "421 later", "the answer to EHLO was 421 later", True),
+        ("EHLO", "500 what?", "mx.partner.example does not offer STARTTLS", False),
+        ("STARTTLS", SILENT, "the answer to STARTTLS did not come: the peer let the time run out", False),
+        ("STARTTLS", "454 later", "the answer to STARTTLS was 454 later", False),
+    ],
+)
+async def test_what_goes_wrong_on_the_way_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, answer: object, said: str, hopeless: bool
+) -> None:
+    monkeypatch.setattr(tls_probe, "PATIENCE", 0.5)
+    pair = certificates.issued("example.com")
+    async with DnsServer() as dns, Peer(tls=server_side(tmp_path, pair), answers={step: answer}) as peer:
+        dns.add("mx.partner.example", "A", "127.0.0.1")
+        operator = commit(tmp_path / "state", config(peer.port, "preferred"), dns.address)
+        (checked,) = (await verify(operator, "example.com")).hosts
+    assert checked.failure.startswith(said)
+    assert checked.steps[-1] == f"TLS connection failed: {checked.failure}."
+    assert bool(checked.judged) != hopeless
 
 
 async def test_where_there_is_no_host_the_reason_is_told(tmp_path: Path) -> None:

@@ -155,8 +155,10 @@ def _judge(name: str, changed: TlsProfile, *place: str) -> None:
 
 
 def _certificates(config: Config, name: str) -> list[str]:
-    """Return the certificates that are shown under a profile: those of the listeners that have a policy with it."""
+    """Return the certificates that are shown under a profile: of the listeners that have a policy with it, of the web."""
     shown = [one for listener in config.listeners.values() if name in _used(listener) for one in listener.certificates]
+    if name == "gui" and config.web.certificate:
+        shown.append(config.web.certificate)
     return list(dict.fromkeys(shown))
 
 

@@ -152,6 +152,15 @@ async def test_a_list_that_leaves_a_certificate_without_a_suite_is_refused(opera
     assert ciphers.profile(operator, "outbound").ciphers == "ECDHE+aRSA", "there the certificate is the server's"
 
 
+async def test_the_web_shows_its_certificate_under_the_profile_gui(operator: Operator) -> None:
+    certificates.make_self_signed(operator, "web", hostnames=["mx.example.com"], kind="RSA")
+    documents.set_field(operator, "web.certificate", "web")
+    screen = await typed(operator, "gui", "", "ECDHE+aECDSA", *KEEP[1:])
+    assert "The string leaves certificate web (RSA 2048) without a suite in TLSv1.2" in screen
+    await typed(operator, "inbound", "", "ECDHE+aECDSA", "", "", "")
+    assert ciphers.profile(operator, "inbound").ciphers == "ECDHE+aECDSA"
+
+
 async def test_a_certificate_under_another_profile_does_not_count(operator: Operator) -> None:
     documents.set_field(operator, "tls_profiles.other.ciphers", "ECDHE+AESGCM")
     listen(operator, tls_profile="other")

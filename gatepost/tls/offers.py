@@ -22,9 +22,12 @@ MAX_FILE = 1_000_000
 """Octets of a file that are looked at: a hello has 65536 at most, and a dump of one some times that."""
 _RECORD = re.compile(rb"\x16\x03[\x00-\x04]..\x01", re.DOTALL)
 """How a TLS record begins that holds a ClientHello."""
-_OFFSET = re.compile(r"^\s*(?:0x)?[0-9a-fA-F]{4,8}(?::|\s-|\s)\s+")
-"""What stands before the octets in a line of xxd, hexdump, tcpdump -x, Wireshark or openssl -debug."""
+_OFFSET = re.compile(r"\s*(?:0x)?([0-9a-fA-F]{4,8})(:\s|\s-\s|\s\s|\s)\s*")
+"""What stands before the octets in a line of xxd, hexdump, od, tcpdump -x, Wireshark or openssl -debug."""
 _OCTETS = re.compile(r"(?:[0-9a-fA-F]{2})+(?:[ :,-](?:[0-9a-fA-F]{2})+)*")
+
+_GAP = re.compile(r"(?<=[0-9a-fA-F]{2})  (?=[0-9a-fA-F]{2} )")
+"""In the middle of a line of hexdump -C."""
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +67,7 @@ def read_offer(data: bytes) -> Offer:
     The octets may begin with the TLS record, with the handshake message, or with the headers of the packet that carried
     it. GatepostError when there is no ClientHello, or only the beginning of one.
     """
-    octets = data if _starts(data) else _from_dump(data)
+    octets = data if _starts(data) or _RECORD.search(data) else _from_dump(data)
     if not _starts(octets):
         found = _RECORD.search(octets)
         if found is None:
@@ -89,11 +92,13 @@ def _starts(data: bytes) -> bool:
 def _from_dump(data: bytes) -> bytes:
     octets = bytearray()
     for line in data.decode("latin-1").splitlines():
+        rest = line.strip().removeprefix("0x")
         offset = _OFFSET.match(line)
-        rest = line[offset.end() if offset else 0 :].strip().removeprefix("0x")
-        if offset:
-            rest = re.sub(r"(?<=[0-9a-fA-F]{2})  (?=[0-9a-fA-F]{2} )", " ", rest)  # the gap in the middle of hexdump -C
+        if offset and (len(offset[2]) > 1 or int(offset[1], 16) == len(octets)):
+            rest = _GAP.sub(" ", line[offset.end() :])
+        else:
+            offset = None
         hexadecimal = _OCTETS.match(rest)
-        if hexadecimal and (offset or hexadecimal.end() == len(rest)):
+        if hexadecimal and (offset or hexadecimal.end() == len(rest)):  # behind an offset may stand what is printable
             octets += bytes.fromhex(re.sub(r"[ :,-]", "", hexadecimal.group()))
     return bytes(octets)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
+
+from gatepost.records.store import RecordStore
+from gatepost.records.tls_record import TlsRecord
+from gatepost.tls.ciphers import first_flight
+from gatepost.tls.context import Terms, context
+from gatepost.tls.offers import recorded
+from gatepost.tls.outcome import Offer
 
 from .conftest import Terminal
 
@@ -126,7 +136,10 @@ def test_the_draft_is_explained_on_request(configured: Terminal) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["in", "mx.example.com"], "'mx.example.com' is not an IP address"),
+        (["in", "192.0.2.300"], "'192.0.2.300' is neither an IP address nor the name of a host"),
+        (["in", "2001:db8::x"], "'2001:db8::x' is neither an IP address nor the name of a host"),
+        (["in", "192.0.2.1", "--offer", "jawa"], "'jawa' is neither a file nor a client on record: did you mean java?"),
+        (["in", "192.0.2.1", "--offer", "/etc/passwd"], "/etc/passwd: there is no ClientHello in it"),
         (["in", "192.0.2.1", "--listener", "InboundMial"], "did you mean InboundMail?"),
         (["in", "192.0.2.1", "--name", "a b"], "white space"),
         (["in", "192.0.2.1", "--name", "x.example", "--to", "a b@c"], "is not an address of a recipient"),
@@ -138,6 +151,171 @@ def test_bad_questions_are_refused_in_one_sentence(configured: Terminal, argumen
     done = configured("explain", *arguments, status=1)
     assert said in done.err
     assert done.err.count("\n") == 1
+
+
+# --- the handshake -------------------------------------------------------------------------------------------------------
+
+
+def test_without_an_offer_each_client_on_record_is_shown(configured: Terminal) -> None:
+    told = configured.json("explain", "in", "192.0.2.1", "--name", "x.example")
+    assert [one["client"] for one in told["negotiations"]] == [one.name for one in recorded()]
+    clients = {one["client"]: one for one in told["negotiations"]}
+    assert (clients["postfix"]["version"], clients["postfix"]["group"]) == ("TLSv1.3", "X25519")
+    assert clients["java-tls1.2"]["cipher"] == "ECDHE-ECDSA-AES256-GCM-SHA384"
+    assert clients["openssl-tls1.0"]["version"] == ""
+    assert clients["openssl-tls1.0"]["reason"] == "peer offers only TLSv1.0; profile inbound allows TLSv1.2, TLSv1.3"
+    shown = _flat(configured("explain", "in", "192.0.2.1", "--name", "x.example").out)
+    assert "What common clients would get" in shown
+    assert "java-tls1.2 TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384 X25519" in shown
+
+
+def test_a_host_that_gets_no_tls_negotiates_nothing(configured: Terminal) -> None:
+    told = configured.json("explain", "in", "203.0.113.66", "--name", "x.example")
+    assert told["negotiations"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentences"),
+    [
+        (
+            ["--offer", "java-tls1.2"],
+            [
+                "Its offer: Java 17 held to TLS 1.2: openjdk 17",
+                "It would get TLSv1.2 with ECDHE-ECDSA-AES256-GCM-SHA384 and group X25519.",
+                "Our order decided (cipher_order = server): it stands first in our list of what the client offers; "
+                "the other order would have come to the same.",
+                "The runner-up is ECDHE-ECDSA-AES128-GCM-SHA256.",
+                "The certificate mx (EC P-256) is shown; the client asks for no name.",
+            ],
+        ),
+        (
+            ["--offer", "openssl-tls1.0"],
+            [
+                "The handshake would fail: peer offers only TLSv1.0; profile inbound allows TLSv1.2, TLSv1.3.",
+                "The connection ends there; the policy takes mail in clear text, so a client that tries without TLS is "
+                "served.",
+            ],
+        ),
+    ],
+)
+def test_one_offer_is_explained_in_sentences(configured: Terminal, arguments: list[str], sentences: list[str]) -> None:
+    told = _flat(configured("explain", "in", "192.0.2.1", "--name", "x.example", *arguments).out)
+    for sentence in sentences:
+        assert sentence in told
+    assert "What common clients would get" not in told
+
+
+def test_where_tls_is_required_a_client_without_brings_no_mail(configured: Terminal) -> None:
+    told = _flat(configured("explain", "in", "198.51.100.200", "--name", "x.example", "--offer", "openssl-tls1.0").out)
+    assert "The policy requires TLS, so no mail comes from such a client." in told
+
+
+def test_whose_order_decides_is_told_with_what_the_other_would_have_come_to(configured: Terminal) -> None:
+    configured(
+        "config", "set", "tls_profiles.inbound.ciphers", "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384"
+    )
+    configured("config", "set", "tls_profiles.inbound.groups", '["P-384", "X25519"]')
+    question = ["explain", "in", "192.0.2.1", "--name", "x.example", "--offer", "openssl-tls1.2", "--draft"]
+    told = _flat(configured(*question).out)
+    assert "It would get TLSv1.2 with ECDHE-ECDSA-CHACHA20-POLY1305 and group P-384." in told
+    assert "by the client's order it would have been ECDHE-ECDSA-AES256-GCM-SHA384 and group X25519." in told
+    configured("config", "set", "tls_profiles.inbound.cipher_order", "client")
+    told = _flat(configured(*question).out)
+    assert "It would get TLSv1.2 with ECDHE-ECDSA-AES256-GCM-SHA384 and group X25519." in told
+    assert (
+        "The client's order decided (cipher_order = client): it stands first in the client's list of what we allow; " in told
+    )
+    assert "by our order it would have been ECDHE-ECDSA-CHACHA20-POLY1305 and group P-384." in told
+
+
+def test_another_round_trip_and_the_name_that_is_asked_for_are_told(configured: Terminal, tmp_path: Path) -> None:
+    configured("config", "set", "tls_profiles.inbound.groups", '["P-384"]')
+    file = tmp_path / "hello.hex"
+    file.write_text(first_flight(context(Terms(), server=False), "mx1.example.com").hex(" "))
+    told = _flat(configured("explain", "in", "192.0.2.1", "--name", "x.example", "--offer", str(file), "--draft").out)
+    assert f"Its offer: the ClientHello in {file}." in told
+    assert "It sent no key share for P-384, which costs it another round trip." in told
+    assert "The certificate mx (EC P-256) is shown, for the client asks for mx1.example.com." in told
+
+
+def test_a_recorded_sessions_offer_is_taken_by_its_icid(configured: Terminal) -> None:
+    offer = Offer(
+        versions=("TLSv1.2",),
+        suites=("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",),
+        groups=("X25519",),
+        signatures=("ed25519",),
+    )
+    kept = TlsRecord(direction="in", connection=7, time=1.0, peer="192.0.2.1", peer_name="x.example", offer=offer)
+    with closing(RecordStore(configured.state / "records.db")) as store:
+        store.append([kept, TlsRecord(direction="in", connection=8, time=2.0, peer="192.0.2.1")])
+    told = _flat(configured("explain", "in", "192.0.2.1", "--name", "x.example", "--icid", "7").out)
+    assert "Its offer: the offer of 192.0.2.1 (x.example) in ICID 7." in told
+    assert "no signature in common: peer takes ed25519; our certificate's key is EC." in told
+    assert "ICID 8 never sent a ClientHello" in configured("explain", "in", "192.0.2.1", "--icid", "8", status=1).err
+    assert "ICID 9 is not on record" in configured("explain", "in", "192.0.2.1", "--icid", "9", status=1).err
+    both = configured("explain", "in", "192.0.2.1", "--icid", "7", "--offer", "curl", status=1)
+    assert "not both" in both.err
+
+
+# --- the draft -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_draft_would_change_of_it_is_told(configured: Terminal) -> None:
+    question = ["explain", "in", "192.0.2.1", "--name", "x.example", "--from", "ceo@bank.example", "--to", "joe@new.example"]
+    assert configured.json(*question)["draft"] is None
+    assert "If the draft" not in configured(*question).out
+    configured("config", "set", "listeners.InboundMail.policies.BANKS.tls", "required")
+    configured("config", "set", "tls_profiles.inbound.methods", '["TLSv1.3"]')
+    configured("config", "set", "listeners.InboundMail.recipients.'new.example'.action", "accept")
+    told = _flat(configured(*question).out)
+    for sentence in (
+        "tls: preferred -> required.",
+        "TLS profile inbound: TLSv1.3, TLSv1.2 -> TLSv1.3.",
+        "client java-tls1.2: TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384 with group X25519 -> no TLS (peer offers only TLSv1.2;",
+        "Sender: MAIL FROM:<ceo@bank.example> in clear text is answered `530 #5.7.0 This sender",
+        "Recipient: RCPT TO:<joe@new.example> is answered `550",
+    ):
+        assert sentence in told
+    assert "client openssl-tls1.0" not in told[told.index("If the draft") : told.index("Settings")]
+    changes = {change["path"]: change["new"] for change in configured.json(*question)["draft"]}
+    assert changes["tls"] == "required"
+    assert configured.json(*question, "--draft")["draft"] is None
+
+
+def test_another_row_under_the_draft_is_told_first(configured: Terminal) -> None:
+    configured("config", "set", "listeners.InboundMail.sender_groups.PARTNERS.senders", '["198.51.100.128/25"]')
+    told = configured.json("explain", "in", "198.51.100.7", "--name", "x.example")
+    head = [(change["path"], change["old"], change["new"]) for change in told["draft"][:3]]
+    assert head == [
+        ("sender group", "PARTNERS", "NARROW"),
+        ("entry", "198.51.100.0/24", "198.51.100.7"),
+        ("policy", "PARTNER_TLS", "BANKS"),
+    ]
+
+
+def test_a_draft_that_changes_something_else_is_told_as_such(configured: Terminal) -> None:
+    configured("config", "set", "routes.'else.example'", '["USEDNS"]')
+    told = configured.json("explain", "in", "198.51.100.7", "--name", "x.example")
+    assert told["draft"] == []
+    assert told["sections"][-1]["sentences"] == ["Nothing of this would change; what the draft changes lies elsewhere."]
+
+
+def test_a_draft_without_the_listener_has_no_answer(configured: Terminal) -> None:
+    configured("config", "unset", "listeners.InboundMail")
+    told = configured.json("explain", "in", "198.51.100.7", "--name", "x.example", "--listener", "InboundMail")
+    assert told["sections"][-1]["sentences"][0].startswith(
+        "The draft on revision 1 has no answer to this question: there is no"
+    )
+
+
+def test_what_the_draft_would_change_of_a_delivery_is_told(configured: Terminal) -> None:
+    configured("config", "set", 'destinations."partner.example".tls', "no")
+    configured("config", "set", "routes.'partner.example'", '["10.0.0.9"]')
+    told = _flat(configured("explain", "out", "partner.example").out)
+    assert "If the draft were committed route: none -> partner.example. next hops: none -> 10.0.0.9." in told
+    assert "tls: required-verify -> no." in told
+    assert "The SMTP route for partner.example: mail goes to 10.0.0.9" in told
+    assert configured.json("explain", "out", "other.example")["draft"] == []
 
 
 def test_trace_follows_a_message_from_table_to_table(configured: Terminal) -> None:

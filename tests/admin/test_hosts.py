@@ -9,7 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from gatepost.admin.operations.hosts import facts, read_address, read_name
+from gatepost.admin.operations.explain_in import Question, explained
+from gatepost.admin.operations.hosts import addresses_of, facts, read_address, read_name
+from gatepost.admin.operations.stores import Loaded
 from gatepost.config.model import Config, Gateway, Listener, SenderGroup
 from gatepost.errors import GatepostError
 from gatepost.policy.access import HostAccessTable
@@ -31,6 +33,8 @@ def _dns() -> Iterator[str]:
             dns.add("liar.example", "A", "192.0.2.99")
             dns.fail("3.2.0.192.in-addr.arpa", "SERVFAIL")
             dns.add("5.2.0.192.bl.example", "A", "127.0.0.2")
+            dns.add("relays.partner.example", "A", "192.0.2.1", "192.0.2.4", "192.0.2.7")
+            dns.fail("broken.example", "SERVFAIL")
             address.append(dns.address)
             stop = asyncio.Event()
             ends.append((asyncio.get_running_loop(), stop))
@@ -87,3 +91,41 @@ def test_addresses_and_names_have_one_form() -> None:
     assert read_name("MX.Example.COM.") == "mx.example.com"
     with pytest.raises(GatepostError, match="is not an IP address"):
         read_address("example.com")
+
+
+def test_a_host_name_is_resolved() -> None:
+    with _dns() as server:
+        config = Config(gateway=Gateway(dns_servers=[server]))
+        assert addresses_of(config, "Mx.Partner.Example.") == ("192.0.2.1",)
+        assert addresses_of(config, "[192.0.2.9]") == ("192.0.2.9",)
+        for name, told in (
+            ("gone.example", r"gone\.example has no address to explain: DNS Hard Error .* NXDomain"),
+            ("broken.example", r"broken\.example has no address to explain: DNS Soft Error"),
+            ("192.0.2", "'192.0.2' is neither an IP address nor the name of a host"),
+            ("a b", "is not a domain name|white space"),
+        ):
+            with pytest.raises(GatepostError, match=told):
+                addresses_of(config, name)
+
+
+def test_a_name_with_several_addresses_is_told_where_they_differ() -> None:
+    groups = [
+        SenderGroup(name="NAMED", senders=[".partner.example"], policy="ACCEPT"),
+        SenderGroup(name="ONE", senders=["192.0.2.4"], policy="REJECT"),
+    ]
+    with _dns() as server:
+        config = Config(
+            gateway=Gateway(dns_servers=[server]), listeners={"InboundMail": Listener(port=2525, sender_groups=groups)}
+        )
+        told = explained(Loaded(config=config, label="revision 1"), Question(host="relays.partner.example"))
+        alone = explained(Loaded(config=config, label="revision 1"), Question(host="192.0.2.7"))
+    addresses = {"192.0.2.1": ("NAMED", ".partner.example"), "192.0.2.4": ("ONE", "192.0.2.4"), "192.0.2.7": ("", "ALL")}
+    assert (told.group, told.entry) == addresses[told.address]
+    assert told.policy in ("ACCEPT", "REJECT")
+    others = told.sections[0].sentences[2:]
+    assert len(others) == 2
+    for address in set(addresses) - {told.address}:
+        sentence = next(one for one in others if one.startswith(f"Its address {address} gets something else: {address}"))
+        assert addresses[address][1] in sentence
+    assert (alone.group, alone.entry) == ("", "ALL")
+    assert len(alone.sections[0].sentences) == 2

@@ -40,12 +40,12 @@ def some(items: tuple[str, ...], least: int = 1) -> st.SearchStrategy[tuple[str,
 def spans(versions: tuple[str, ...] = VERSIONS) -> st.SearchStrategy[tuple[str, ...]]:
     """Versions without a gap, oldest first."""
     ends = st.tuples(st.integers(0, len(versions) - 1), st.integers(0, len(versions) - 1))
-    return ends.map(lambda pair: versions[min(pair) : max(pair) + 1])
+    return st.one_of(st.just(versions), ends.map(lambda pair: versions[min(pair) : max(pair) + 1]))
 
 
 def terms(versions: tuple[str, ...] = VERSIONS) -> st.SearchStrategy[Terms]:
     """A profile's values; not each makes a context."""
-    words = st.lists(st.sampled_from((*_WIDE, *OLD_SUITES)), min_size=1, max_size=12, unique=True)
+    words = st.lists(st.sampled_from((*_WIDE, *OLD_SUITES)), min_size=4, max_size=16, unique=True)
     return st.builds(
         Terms,
         methods=spans(versions),

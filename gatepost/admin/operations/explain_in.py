@@ -5,19 +5,26 @@ Decides nothing itself: it asks the tables, and words what their verdicts mean o
 
 from __future__ import annotations
 
-from gatepost.admin.operations import profiles
+from collections.abc import Iterator
+
+import msgspec
+
+from gatepost.admin.operations import negotiation, profiles
 from gatepost.admin.operations.explanation import Inbound, Section, listed, settings
 from gatepost.admin.operations.hat_rows import also, rows
-from gatepost.admin.operations.hosts import Facts, facts
+from gatepost.admin.operations.hosts import Facts, addresses_of, facts
+from gatepost.admin.operations.offers import Given, Negotiation, given_offer, negotiate, on_record, session_offer
 from gatepost.admin.operations.operator import Operator
-from gatepost.admin.operations.stores import load
+from gatepost.admin.operations.stores import Loaded, load
 from gatepost.admin.operations.tables import listener_of, read_path, readable
+from gatepost.admin.operations.whatif import with_draft
 from gatepost.config.model import Config, Listener
+from gatepost.errors import GatepostError
 from gatepost.policy import access
 from gatepost.policy.access import HostAccessTable
 from gatepost.policy.addresses import AddressMatcher
 from gatepost.policy.recipients import RecipientTable
-from gatepost.policy.verdict import Policy
+from gatepost.policy.verdict import AccessVerdict, Policy
 
 FIELDS = (
     "tls",
@@ -30,6 +37,7 @@ FIELDS = (
     "max_connections_per_host",
     "max_recipients_per_hour",
 )
+_MAX_ADDRESSES = 8
 _BEHAVIORS = {
     "accept": "ACCEPT: it may send to the recipients that the recipient table accepts.",
     "relay": "RELAY: it may send to any recipient; the recipient table is not asked.",
@@ -47,36 +55,72 @@ _TLS = {
 }
 
 
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked about a connecting host."""
+
+    host: str
+    """Address or name."""
+    name: str = ""
+    """Its verified name, where that is not to be looked up."""
+    sender: str | None = None
+    recipient: str = ""
+    listener: str = ""
+    """Empty: the first public one."""
+    given: Given | None = None
+    """What the client offers in TLS; None: each client on record is tried."""
+
+
 def inbound(
     operator: Operator,
-    address: str,
+    host: str,
     *,
     name: str = "",
     sender: str | None = None,
     recipient: str = "",
     listener: str = "",
+    offer: str = "",
+    icid: int | None = None,
     draft: bool = False,
 ) -> Inbound:
-    """Explain what a host gets; with a sender and a recipient, also what their MAIL and RCPT are answered."""
-    loaded = load(operator, draft=draft)
-    listener_name, chosen = listener_of(loaded.config, listener)
+    """Explain what a host gets, and what the draft would change of it.
+
+    With a sender and a recipient, also what their MAIL and RCPT are answered. With an offer (a client on record, a file,
+    or `icid`, a recorded session), also what the handshake would come to.
+    """
+    if offer and icid is not None:
+        raise GatepostError("the offer is one of a client or file, or that of a session: not both")
+    given = given_offer(offer) if offer else session_offer(operator, icid) if icid is not None else None
+    question = Question(host=host, name=name, sender=sender, recipient=recipient, listener=listener, given=given)
+    now = explained(load(operator, draft=draft), question)
+    return now if draft else with_draft(operator, now, lambda pending: explained(pending, question))
+
+
+def explained(loaded: Loaded, question: Question) -> Inbound:
+    """Answer a question by one configuration."""
+    config = loaded.config
+    listener_name, listener = listener_of(config, question.listener)
+    addresses = addresses_of(config, question.host)
     with readable():
-        table = HostAccessTable.build(chosen)
-        known = facts(loaded.config, chosen, table, address, name)
+        table = HostAccessTable.build(listener)
+        known = facts(config, listener, table, addresses[0], question.name)
         verdict = table.match(known.host, known.listed)
-        matches = rows(table, known, verdict)
         policy = verdict.policy
+        matches = rows(table, known, verdict)
+        others = list(_others(config, listener, table, verdict, addresses[1:]))
+        tls, negotiations = _encryption(config, listener, policy, question.given)
         sections = [
-            Section("Connection", [_where(listener_name, chosen, known, loaded.label), known.origin]),
+            Section("Connection", [_where(listener_name, listener, known, loaded.label), known.origin, *others]),
             Section("Sender group", [f"{verdict.reason}.", *also(matches)]),
             Section("Behaviour", [_BEHAVIORS[policy.behavior]]),
-            *_admitted(loaded.config, chosen, policy, sender, recipient),
+            *tls,
+            *_envelope(config, listener, policy, question),
         ]
     return Inbound(
         configuration=loaded.label,
         sections=sections,
         settings=settings(policy, FIELDS, policy.inherited),
         matches=matches,
+        negotiations=negotiations,
         listener=listener_name,
         address=known.host.address,
         name=known.host.name,
@@ -96,17 +140,45 @@ def _where(name: str, listener: Listener, known: Facts, label: str) -> str:
     return f"{who} connects to the listener {name} ({place}) under {label}."
 
 
-def _admitted(config: Config, listener: Listener, policy: Policy, sender: str | None, recipient: str) -> list[Section]:
+def _others(
+    config: Config, listener: Listener, table: HostAccessTable, verdict: AccessVerdict, addresses: tuple[str, ...]
+) -> Iterator[str]:
+    """Say what a host's further addresses get, for a name may have several and a table knows but one at a time."""
+    for address in addresses[:_MAX_ADDRESSES]:
+        known = facts(config, listener, table, address, "")
+        other = table.match(known.host, known.listed)
+        same = (other.group, other.policy) == (verdict.group, verdict.policy)
+        yield f"Its address {address} gets {'the same' if same else f'something else: {other.reason}'}."
+    if len(addresses) > _MAX_ADDRESSES:
+        yield f"It has {len(addresses) - _MAX_ADDRESSES} more addresses, which were not looked at."
+
+
+def _encryption(
+    config: Config, listener: Listener, policy: Policy, given: Given | None
+) -> tuple[list[Section], list[Negotiation]]:
+    """Say what TLS is asked for and what it comes to."""
     if policy.behavior not in ("accept", "relay"):
-        return []
+        return [], []
     sections = [Section("TLS", _tls(config, policy))]
-    if policy.tls != "no":
-        sections.append(Section("Ciphers", profiles.inbound(config, policy.tls_profile, listener.certificates)))
-    if sender is not None:
-        sections.append(Section("Sender", mail_sentences(config, policy, sender)))
-    if recipient:
-        sections.append(Section("Recipient", rcpt_sentences(config, listener, policy, recipient)))
-    return sections
+    if policy.tls == "no":
+        return sections, []
+    sections.append(Section("Ciphers", profiles.inbound(config, policy.tls_profile, listener.certificates)))
+    try:
+        side = negotiation.side_of(config, listener, policy)
+    except GatepostError as fault:
+        return [*sections, Section("Handshake", [f"None can succeed: {fault}."])], []
+    if given is None:
+        return sections, [negotiate(side, one) for one in on_record()]
+    said = negotiation.sentences(side, listener.certificates, policy, given)
+    return [*sections, Section("Handshake", said)], [negotiate(side, given)]
+
+
+def _envelope(config: Config, listener: Listener, policy: Policy, question: Question) -> Iterator[Section]:
+    if policy.behavior in ("accept", "relay"):
+        if question.sender is not None:
+            yield Section("Sender", mail_sentences(config, policy, question.sender))
+        if question.recipient:
+            yield Section("Recipient", rcpt_sentences(config, listener, policy, question.recipient))
 
 
 def _tls(config: Config, policy: Policy) -> list[str]:

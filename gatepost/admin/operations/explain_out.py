@@ -9,8 +9,9 @@ from gatepost.admin.operations import profiles
 from gatepost.admin.operations.explanation import Outbound, Section, settings
 from gatepost.admin.operations.hosts import read_name
 from gatepost.admin.operations.operator import Operator
-from gatepost.admin.operations.stores import load
+from gatepost.admin.operations.stores import Loaded, load
 from gatepost.admin.operations.tables import readable
+from gatepost.admin.operations.whatif import with_draft
 from gatepost.config.entries import SMTP_PORT, RouteHost
 from gatepost.config.model import Config, bounce_profile
 from gatepost.errors import GatepostError
@@ -42,9 +43,15 @@ HOST = "the next hop's name"
 
 
 def outbound(operator: Operator, domain: str, *, draft: bool = False) -> Outbound:
-    """Explain how mail to a domain (or to an address in it) is delivered."""
-    loaded = load(operator, draft=draft)
-    config, name = loaded.config, _domain(domain)
+    """Explain how mail to a domain (or to an address in it) is delivered, and what the draft would change of it."""
+    name = _domain(domain)
+    now = explained(load(operator, draft=draft), name)
+    return now if draft else with_draft(operator, now, lambda pending: explained(pending, name))
+
+
+def explained(loaded: Loaded, name: str) -> Outbound:
+    """Explain a destination by one configuration."""
+    config = loaded.config
     with readable():
         destination = DestinationTable(config.destinations, config.default_destination).find(name)
         route = RouteTable(config.routes).find(name)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from gatepost.admin.operations.offers import Negotiation
+from gatepost.config.diff import Change
+
 
 class Section(msgspec.Struct, frozen=True):
     """What is said about one subject, in the order in which the gateway decides."""
@@ -41,6 +44,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     sections: list[Section]
     settings: list[Setting]
     matches: list[Match] = []
+    negotiations: list[Negotiation] = []
+    """What clients would get: the one whose offer was given, otherwise each that is on record."""
+    draft: list[Change] | None = None
+    """What the draft would change of this; None: no draft is pending, or it is the draft that is explained."""
 
 
 class Inbound(Explanation, frozen=True, kw_only=True):

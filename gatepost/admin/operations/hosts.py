@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 
 import msgspec
 
 from gatepost.config.entries import HostName, HostsBelow, HostStatus, parse_domain, parse_sender
 from gatepost.config.model import Config, Listener
 from gatepost.errors import GatepostError
-from gatepost.net.dns import Resolver
+from gatepost.net.dns import DnsFailure, Resolver
 from gatepost.policy.access import HostAccessTable
 from gatepost.policy.verdict import Host
 
 LIST_TIMEOUT = 6.0
+_NAME = re.compile(r"[^\W\d_]")
+"""A letter, which every host name has and an address with a slip of the finger mostly has not."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +48,21 @@ def facts(config: Config, listener: Listener, table: HostAccessTable, address: s
     zones = table.zones_needed(host)
     listed = asyncio.run(_listed(Resolver(config.gateway.dns_servers), zones, plain)) if zones else frozenset[str]()
     return Facts(host=host, listed=listed, origin=origin)
+
+
+def addresses_of(config: Config, host: str) -> tuple[str, ...]:
+    """Return the address that is written, or those that the DNS has for a name; GatepostError when there is none."""
+    try:
+        return (read_address(host),)
+    except GatepostError:
+        if ":" in host or not _NAME.search(host):
+            raise GatepostError(f"{host!r} is neither an IP address nor the name of a host") from None
+    name = read_name(host.strip())
+    try:
+        found = asyncio.run(Resolver(config.gateway.dns_servers).addresses(name))
+    except DnsFailure as fault:
+        raise GatepostError(f"{name} has no address to explain: {fault}") from None
+    return tuple(read_address(address) for address in found)
 
 
 def read_address(text: str) -> str:

@@ -50,6 +50,12 @@ class Negotiation(msgspec.Struct, frozen=True, kw_only=True):
     """OpenSSL's name of the suite that would have been next; empty: there is none."""
     reason: str = ""
 
+    def __str__(self) -> str:
+        """Say it in a few words."""
+        if self.reason:
+            return f"no TLS ({self.reason})"
+        return f"{self.version} {self.cipher}{f' with group {self.group}' if self.group else ''}"
+
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
     """An offer, and where it is from."""

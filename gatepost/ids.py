@@ -15,6 +15,8 @@ class Numbers:
     def __init__(self) -> None:
         self._blocks: list[Iterator[int]] = []
         self.left = 0
+        self.last = 0
+        """The number that was taken last; 0: none yet."""
 
     def refill(self, start: int, stop: int) -> None:
         """Add the block `start` … `stop - 1`."""
@@ -27,6 +29,7 @@ class Numbers:
             number = next(self._blocks[0], None)
             if number is not None:
                 self.left -= 1
+                self.last = number
                 return number
             del self._blocks[0]
         raise LookupError("no numbers left")

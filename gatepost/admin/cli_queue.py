@@ -62,6 +62,19 @@ def delete(cli: Cli, target: Target, yes: Yes = False) -> None:
     cli.show({"recipients": number}, [f"Deleted for {count(number, 'recipient')}."])
 
 
+@group.command("redirect")
+def redirect(
+    cli: Cli,
+    target: Annotated[str, typer.Argument(metavar="MID|DOMAIN|ALL", help="A message, all mail for a destination, or all.")],
+    host: Annotated[str, typer.Argument(metavar="HOST", help="Name or IP address of the host that is to have it.")],
+    yes: Yes = False,
+) -> None:
+    """Send mail that waits to another host; the destination control of that host then says with what TLS."""
+    chosen = queue.Selected(everything=True) if target == "ALL" else queue.Selected(**_target(target))
+    number = _confirmed("Redirect", target, yes, lambda: queue.redirect(cli.operator, host, chosen))
+    cli.show({"recipients": number}, [f"Redirected to {host} for {count(number, 'recipient')}."])
+
+
 @group.command("suspend")
 def suspend(cli: Cli) -> None:
     """Hold all delivery; mail is still accepted."""
@@ -84,7 +97,7 @@ def _target(text: str) -> dict[str, Any]:
 def _confirmed(verb: str, target: str, yes: bool, act: Callable[[], int]) -> int:
     """Ask on a terminal before a whole destination goes; a message by its MID is meant."""
     if not yes and not target.isdigit() and sys.stdin.isatty():
-        typer.confirm(f"{verb} all mail for {target}?", abort=True)
+        typer.confirm(f"{verb} all mail{'' if target == 'ALL' else f' for {target}'}?", abort=True)
     return act()
 
 
@@ -127,7 +140,12 @@ def _message_lines(message: queue.QueuedMessage) -> Iterator[Any]:
     )
     yield ""
     rows = [
-        (one.rid, shown(one.address), one.status, one.attempts, brief(one.due), shown(one.detail))
-        for one in message.recipients
+        (one.rid, _where(one), one.status, one.attempts, brief(one.due), shown(one.detail)) for one in message.recipients
     ]
     yield table("RID", "Recipient", "Status", "Tries", "Next attempt", "Last answer", rows=rows, right=(0, 3))
+
+
+def _where(one: queue.QueuedRecipient) -> str:
+    """Show a recipient, and where it is sent when that is not its domain."""
+    redirected = queue.redirected(one)
+    return f"{shown(one.address)} (to {shown(redirected)})" if redirected else shown(one.address)

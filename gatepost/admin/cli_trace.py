@@ -8,7 +8,8 @@ import typer
 
 from gatepost.admin.cli_base import Cli, Group
 from gatepost.admin.cli_explain import Address, HostName, ListenerName
-from gatepost.admin.cli_text import sections
+from gatepost.admin.cli_text import sections, shown
+from gatepost.admin.operations.trace import Message
 from gatepost.admin.operations.trace import trace as follow
 
 group = Group("tracing", "Follow a message.")
@@ -22,6 +23,11 @@ def trace(
     recipients: Annotated[list[str], typer.Option("--to", metavar="ADDRESS", help="Envelope recipient; may be repeated.")],
     name: HostName = "",
     listener: ListenerName = "",
+    hello: Annotated[str, typer.Option("--helo", metavar="NAME", help="What the host calls itself in EHLO.")] = "unknown",
+    message: Annotated[
+        typer.FileText | None,
+        typer.Option("--message", metavar="FILE", help="The message, header and body; - for standard input."),
+    ] = None,
     committed: Annotated[bool, typer.Option("--committed", help="By the committed configuration, not the draft.")] = False,
 ) -> None:
     """Follow one message through the draft's tables, and send nothing."""
@@ -33,6 +39,8 @@ def trace(
             recipients=[each.strip() for text in recipients for each in text.split(",") if each.strip()],
             name=name,
             listener=listener,
+            message=Message(hello=hello, text=message.read() if message else ""),
             draft=not committed,
         )
-    cli.show(way, [f"Under {way.configuration}, listener {way.listener}", "", *sections(way.sections)])
+    result = ["", "Final message", *map(shown, way.message.splitlines())] if way.message else []
+    cli.show(way, [f"Under {way.configuration}, listener {way.listener}", "", *sections(way.sections), *result])

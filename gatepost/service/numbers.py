@@ -111,6 +111,10 @@ class NumberSupply:
             self._tasks.create_task(self._refill(kind))
         return numbers.take()
 
+    def last(self) -> dict[str, int]:
+        """Return the number of each kind that was taken last."""
+        return {kind: numbers.last for kind, numbers in self._numbers.items()}
+
     async def _refill(self, kind: str) -> None:
         told = False
         while True:

@@ -35,6 +35,8 @@ class QueueVerbs:
                 return self._show(arguments["mid"])
             case "queue_content":
                 return self._content(**arguments)
+            case "queue_oldest":
+                return self._oldest()
             case "queue_count":
                 return self._count(Selection(**arguments))
             case "deliver_now":
@@ -96,6 +98,11 @@ class QueueVerbs:
             for domain, count in untried.items()
         ]
         return {"destinations": counts, "messages": [_shown(entry) for entry in shown if entry is not None]}
+
+    async def _oldest(self) -> float:
+        """Return when the message came that waits longest; 0: none does."""
+        first = await self._spool.listing(limit=1)
+        return first[0].envelope.received if first else 0.0
 
     async def _show(self, mid: int) -> dict[str, Any] | None:
         entry = await self._spool.entry(mid)

@@ -35,6 +35,8 @@ class Verbs:
             return self._of_message(verb, **arguments)
         if verb == "queue_count":
             return self._queue_count(arguments)
+        if verb == "queue_oldest":
+            return self._oldest()
         if verb in ("hosts", "connections", "drain"):
             return self._traffic(verb, arguments)
         if verb in COUNTED:
@@ -98,6 +100,10 @@ class Verbs:
     async def _queue_count(self, arguments: dict[str, Any]) -> dict[str, Any]:
         answers, down = await self._ask("queue_count", arguments)
         return {"recipients": sum(answers), "out_of_reach": self._why(down)}
+
+    async def _oldest(self) -> float:
+        answers, _ = await self._ask("queue_oldest", {})
+        return min(filter(None, answers), default=0.0)
 
     async def _traffic(self, verb: str, arguments: dict[str, Any]) -> Any:
         """What goes on at the moment is on workers that are up; of the others nothing is open."""

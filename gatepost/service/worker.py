@@ -194,6 +194,7 @@ class Worker:
 
     def _report(self, counts: dict[str, Any]) -> None:
         counts["status"] |= {"revision": self._snapshot.revision, "sessions": self._inbound.sessions}
+        counts["status"] |= {"deliveries": self._metrics.sessions["out"], "last": self._numbers.last()}
         self._master.tell("stats", **counts)
 
     # --- the end -----------------------------------------------------------------------------------------------------

@@ -33,6 +33,17 @@ MESSAGE = {
     ],
 }
 QUEUE = {"destinations": [{"destination": "example.com", "recipients": 2, "next_due": 0.0}], "messages": [MESSAGE]}
+REDIRECTED = {
+    "mid": 17,
+    "received": 1.0,
+    "reverse_path": "",
+    "size": 9,
+    "recipients": [
+        {"rid": 0, "address": "joe@example.com", "status": "deferred", "destination": "relay.example"},
+        {"rid": 1, "address": "eve@Example.com", "status": "deferred", "destination": "example.com"},
+        {"rid": 2, "address": "dan@example.com", "status": "queued"},
+    ],
+}
 STATUS = {
     "version": "0.1.0",
     "revision": 3,
@@ -101,6 +112,22 @@ def test_verbs_take_a_message_or_a_destination(gatepost: Terminal) -> None:
         ("bounce", {"destination": "", "mid": 17}),
         ("delete", {"destination": "example.com", "mid": 0}),
     ]
+
+
+def test_mail_is_redirected_to_a_host(gatepost: Terminal) -> None:
+    with fake_service(gatepost.state, redirect={"recipients": 2}, queue_show=REDIRECTED) as service:
+        assert gatepost("queue", "redirect", "ALL", "Relay.example").out == "Redirected to Relay.example for 2 recipients.\n"
+        gatepost("queue", "redirect", "17", "192.0.2.1")
+        gatepost("queue", "redirect", "Example.com", "2001:db8::1")
+        assert "holds white space" in gatepost("queue", "redirect", "17", "no host!", status=1).err
+        told = gatepost("queue", "show", "17").out
+    assert [arguments for verb, arguments in service.asked if verb == "redirect"] == [
+        {"everything": True, "host": "relay.example"},
+        {"destination": "", "mid": 17, "host": "[192.0.2.1]"},
+        {"destination": "example.com", "mid": 0, "host": "[IPv6:2001:db8::1]"},
+    ]
+    assert "joe@example.com (to" in told
+    assert told.count("(to") == 1
 
 
 def test_nothing_found_is_a_refusal(gatepost: Terminal) -> None:

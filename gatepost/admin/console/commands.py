@@ -12,6 +12,7 @@ from importlib import import_module
 from operator import attrgetter
 
 from gatepost.admin.console.talk import Operations, Talk
+from gatepost.admin.users import ROLES, Role
 
 MODULES = (
     "addresslistconfig",
@@ -20,12 +21,29 @@ MODULES = (
     "configuration",
     "destinations",
     "listener",
+    "logs",
     "lookups",
+    "queue",
     "smtproutes",
     "session",
     "sslconfig",
+    "status",
+    "suspend",
+    "tophosts",
+    "trace",
 )
 """Each module that has commands; add your own, one a line."""
+
+LOOKING = frozenset({
+    "commitlog", "exit", "findevent", "grep", "help", "hoststatus", "nslookup", "quit", "showchanges", "showconfig",
+    "showrecipients", "status", "tail", "tlsverify", "tophosts", "topin", "trace", "version", "who", "workqueue",
+})  # fmt: skip
+"""Commands of everybody, who may only look, too."""
+ACTING = frozenset({
+    "bouncerecipients", "deleterecipients", "delivernow", "redirectrecipients", "resume", "resumedel", "resumelistener",
+    "showmessage", "suspend", "suspenddel", "suspendlistener",
+})  # fmt: skip
+"""Commands of operators, who act on mail and read it; all others are for administrators."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +61,13 @@ class Command:
     """The operations of each menu, by the operations that lead to it: "" the first, `edit`, `edit hostaccess`."""
 
 
-def commands() -> dict[str, Command]:
-    """Return all commands by name, in the order of their names."""
+def commands(role: Role = "administrator") -> dict[str, Command]:
+    """Return the commands of a role by name, in the order of their names."""
     every = [one for module in MODULES for one in import_module(f"gatepost.admin.console.{module}").COMMANDS]
-    return {one.name: one for one in sorted(every, key=attrgetter("name"))}
+    return {one.name: one for one in sorted(every, key=attrgetter("name")) if may(role, one.name)}
+
+
+def may(role: Role, name: str) -> bool:
+    """Whether somebody of this role may run a command."""
+    needed: Role = "read-only" if name in LOOKING else "operator" if name in ACTING else "administrator"
+    return ROLES.index(role) <= ROLES.index(needed)

@@ -27,6 +27,15 @@ T = TypeVar("T")
 Check = Callable[[Config, Report], None]
 
 
+class Unfit(GatepostError):
+    """An entry that may not go into the draft; `problems` has every reason, each with its path."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Keep the problems; the text has a line for each."""
+        self.problems = list(problems)
+        super().__init__("\n".join(map(str, problems)))
+
+
 def current(operator: Operator) -> Config:
     """Return the draft; an empty document where nothing is configured yet."""
     return load(operator, draft=True).config if operator.config_db.exists() else Config()
@@ -65,7 +74,7 @@ def judge(part: Config, place: Sequence[Part], *checks: Check) -> None:
         check(part, report)
     found = [problem for problem in errors(report.problems) if below(problem.path, join(place))]
     if found:
-        raise GatepostError("\n".join(map(str, found)))
+        raise Unfit(found)
 
 
 def judge_listener(config: Config, name: str, *places: tuple[Part, ...]) -> None:

@@ -13,7 +13,7 @@ from litestar.status_codes import HTTP_303_SEE_OTHER, HTTP_401_UNAUTHORIZED, HTT
 
 from gatepost.admin.users import Users
 from gatepost.admin.web.desk import COOKIE, Desk
-from gatepost.admin.web.forms import posted
+from gatepost.admin.web.forms import posted, read_form
 from gatepost.admin.web.sessions import Sessions, Throttle
 from gatepost.admin.web.threads import in_thread
 from gatepost.errors import GatepostError
@@ -30,8 +30,8 @@ def login_page() -> Template:
 @post("/login")
 async def login(request: Request[Any, Any, Any]) -> Response[Any]:
     """Sign somebody in."""
-    form = await request.form()
-    name, password = str(form.get("name", "")).strip(), str(form.get("password", ""))
+    form = await read_form(request)
+    name, password = form["name"].strip(), form["password"]
     state, address = request.app.state, _address(request)
     throttle: Throttle = state.throttle
     keys = f"user {name.lower()}", f"address {address}"

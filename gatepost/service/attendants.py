@@ -36,6 +36,7 @@ class Attendant:
         self._process: Process | None = None
         self._turn = asyncio.Event()
         self._deaths = 0
+        self._ending = False
 
     def configure(self) -> None:
         """Have it look at what is committed now; it may be wanted from now on, or no longer."""
@@ -57,6 +58,8 @@ class Attendant:
                 await self._turn.wait()
             began = time.monotonic()
             how = await self._run_once()
+            if self._ending:
+                return
             if self._wanted():
                 wait = self._wait_after(time.monotonic() - began)
                 self._warn(maillog.attendant_ended(self._name, how, wait))
@@ -78,6 +81,7 @@ class Attendant:
         return wait
 
     async def _end(self) -> None:
+        self._ending = True  # so that its end is no death
         self._signal(signal.SIGTERM)
         if self._process is not None:
             try:

@@ -1,7 +1,7 @@
 """What an inbound session says and is told, from banner to close: the engine speaks, policy decides, the spool keeps.
 
 A straight coroutine. `smtp.receiver` answers syntax and sequence and hands up what may be decided; here the decision is
-asked for and handed down. When it ends, somebody else closes the connection.
+asked for and handed down. Its last words close the connection; where it ends without any, somebody else does.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Conversation:
             event = engine.next_event()
             if event is not None:
                 if type(event) is events.Closed:
-                    self._flush(engine)
+                    wire.close(engine.data_to_send())
                     return event.reason
                 await self._answer(engine, event)
                 continue

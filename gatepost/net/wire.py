@@ -210,14 +210,20 @@ class Wire(asyncio.Protocol):
         """Whether the connection is gone or the peer has closed its side."""
         return self._ended or self._transport is None or self._transport.is_closing()
 
-    def close(self) -> None:
-        """Send what is still due, then close; after `LINGER` seconds without progress the rest is dropped."""
+    def close(self, last: bytes = b"") -> None:
+        """Send what is still due and the `last` octets, then close; after LINGER seconds without progress the rest is dropped.
+
+        In TLS the last octets and close_notify leave together. Raises TlsFailure when they cannot be encrypted.
+        """
         if self._transport is None or self._lost or self._transport.is_closing():
             return
         if self._engine is not None:
+            if last:
+                self._engine.write(last)
             self._engine.shutdown()
-            if sealed := self._engine.outgoing():
-                self._send(sealed)
+            last = self._engine.outgoing()
+        if last:
+            self._transport.write(last)
         self._transport.close()
         if self._transport.get_write_buffer_size():
             if self._timer is not None:

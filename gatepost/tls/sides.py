@@ -6,6 +6,7 @@ Built when a configuration is committed, then only read.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 from OpenSSL import SSL
@@ -17,6 +18,10 @@ from gatepost.tls.context import Terms, Trust, context
 from gatepost.tls.identity import accepted_spellings, presented
 from gatepost.tls.mismatch import explain_mismatch
 from gatepost.tls.outcome import Offer
+
+
+_spellings = lru_cache(maxsize=1024)(accepted_spellings)
+"""Clients ask for the same few names, and to read one costs as much as to read the hello around it."""
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -60,7 +65,7 @@ class ServerContext:
         """
         candidates = self._default
         if offer.server_name:
-            candidates = self._named(accepted_spellings(offer.server_name)) or candidates
+            candidates = self._named(_spellings(offer.server_name)) or candidates
         if len(candidates) > 1:  # the same name with an RSA and with an EC key
             for served in candidates:
                 if not explain_mismatch(offer, self.allowance, (served.key,)):

@@ -187,6 +187,29 @@ async def test_tls_carries_both_ways_and_ends_cleanly() -> None:
     await talk(server, client)
 
 
+@pytest.mark.parametrize("tls", [False, True])
+async def test_the_last_octets_leave_with_the_end(tls: bool) -> None:
+    async def server(wire: Wire) -> None:
+        if tls:
+            await wire.start_tls(TlsEngine.server(SERVER), 5)
+        assert await wire.read(5) == b"QUIT\r\n"
+        wire.close(b"221 bye\r\n")
+        assert wire.closed
+        wire.close(b"not twice\r\n")
+
+    async def client(wire: Wire) -> None:
+        if tls:
+            await wire.start_tls(TlsEngine.client(CLIENT, "mx.example"), 5)
+        wire.write(b"QUIT\r\n")
+        assert await wire.read(5) == b"221 bye\r\n"
+        if tls:
+            assert wire._engine is not None
+            assert wire._engine.closed, "close_notify came with it"
+        assert await wire.read(5) == b""
+
+    await talk(server, client)
+
+
 async def test_tls_cut_off_is_never_a_clean_end() -> None:
     async def server(wire: Wire) -> None:
         await wire.start_tls(TlsEngine.server(SERVER), 5)

@@ -10,9 +10,9 @@ from litestar.handlers import BaseRouteHandler
 
 from gatepost.admin.users import Role
 from gatepost.admin.web.desk import Desk, PasswordDue, desk_of
-from gatepost.admin.web.pages import commit, login, overview, policies
+from gatepost.admin.web.pages import commit, login, overview, partner, policies
 
-MODULES: tuple[ModuleType, ...] = (login, overview, policies, commit)
+MODULES: tuple[ModuleType, ...] = (login, overview, policies, partner, commit)
 NEW_PASSWORD = "/password"
 
 

@@ -211,7 +211,7 @@ class Wire(asyncio.Protocol):
         return self._ended or self._transport is None or self._transport.is_closing()
 
     def close(self, last: bytes = b"") -> None:
-        """Send what is still due and the `last` octets, then close; after LINGER seconds without progress the rest is dropped.
+        """Send what is due and the `last` octets, then close; after LINGER seconds without progress the rest is dropped.
 
         In TLS the last octets and close_notify leave together. Raises TlsFailure when they cannot be encrypted.
         """

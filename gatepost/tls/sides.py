@@ -19,7 +19,6 @@ from gatepost.tls.identity import accepted_spellings, presented
 from gatepost.tls.mismatch import explain_mismatch
 from gatepost.tls.outcome import Offer
 
-
 _spellings = lru_cache(maxsize=1024)(accepted_spellings)
 """Clients ask for the same few names, and to read one costs as much as to read the hello around it."""
 

@@ -1,16 +1,39 @@
-"""How the findings of `tls verify` are written, on the command line and in the console."""
+"""`gatepost tls verify`, and how its findings are written, in the console too. Only translates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from gatepost.admin.cli_base import table
+import typer
+
+from gatepost.admin.cli_base import Cli, table
 from gatepost.admin.cli_text import wrapped
+from gatepost.admin.operations import tls_verify
 from gatepost.admin.operations.tls_verify import Verified
+from gatepost.errors import GatepostError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+def verify(
+    cli: Cli,
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="Destination, or an address in it.")],
+    host: Annotated[
+        str, typer.Option(metavar="HOST[:PORT]", help="Host to connect to, instead of those that mail goes to.")
+    ] = "",
+    draft: Annotated[bool, typer.Option("--draft", help="By the draft instead of the committed configuration.")] = False,
+) -> None:
+    """Connect to a domain's hosts as a delivery would, and show what TLS they give and what each setting makes of it.
+
+    Exit status 1 when mail would wait under the setting in force.
+    """
+    with cli.waiting("Connecting"):
+        found = tls_verify.verify(cli.operator, domain, host, draft=draft)
+    cli.show(found, found_lines(found))
+    if not found.ok:
+        raise GatepostError(found.verdict)
 
 
 def found_lines(found: Verified) -> Iterator[str | RenderableType]:

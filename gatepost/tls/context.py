@@ -71,11 +71,14 @@ def context(
     key = (terms, server, pair, trust, verify)
     found = _cache.get(key)
     if found is None:
-        found = _cache[key] = _build(terms, server, pair, trust, verify)
+        found = _cache[key] = build(terms, server, pair, trust, verify)
     return found
 
 
-def _build(terms: Terms, server: bool, pair: KeyPair | None, trust: Trust | None, verify: bool) -> SSL.Context:
+def build(
+    terms: Terms, server: bool, pair: KeyPair | None = None, trust: Trust | None = None, verify: bool = False
+) -> SSL.Context:
+    """Build a context that nobody else holds; otherwise as `context`."""
     built = SSL.Context(SSL.TLS_SERVER_METHOD if server else SSL.TLS_CLIENT_METHOD)
     built.set_options(_OPTIONS)
     built.set_mode(_MODES)

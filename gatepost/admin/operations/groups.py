@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,11 +10,14 @@ import msgspec
 
 from gatepost.admin.operations import factory
 from gatepost.admin.operations.configuration import Pending
-from gatepost.admin.operations.drafts import edit_listener, free, judge, known
+from gatepost.admin.operations.drafts import Unfit, edit_listener, free, judge, known
+from gatepost.admin.operations.explanation import listed
 from gatepost.admin.operations.operator import Operator
 from gatepost.config.checks.access import check_access
 from gatepost.config.checks.common import check_names, check_texts
 from gatepost.config.model import Config, DefaultPolicy, Listener, SenderGroup
+from gatepost.config.paths import join
+from gatepost.config.problems import Problem
 from gatepost.errors import GatepostError
 
 
@@ -22,6 +26,7 @@ def create(operator: Operator, listener: str, group: SenderGroup) -> Pending:
 
     def change(config: Config, edited: Listener) -> Listener:
         free((other.name for other in edited.sender_groups), group.name, "sender group")
+        _once(group)
         _judge(listener, edited, group)
         return msgspec.structs.replace(edited, sender_groups=[*edited.sender_groups, group])
 
@@ -37,6 +42,21 @@ def change(operator: Operator, listener: str, group: str, /, **fields: Any) -> P
         return made
 
     return _edit(operator, listener, group, edited, set(fields))
+
+
+def replace(operator: Operator, listener: str, name: str, group: SenderGroup) -> Pending:
+    """Put another sender group in the place of one, members and all."""
+
+    def edited(config: Config, edited: Listener) -> Listener:
+        rows = list(edited.sender_groups)
+        place = _place(rows, name)
+        free((row.name for row in rows if row.name != name), group.name, "sender group")
+        _once(group)
+        _judge(listener, edited, group)
+        rows[place] = group
+        return msgspec.structs.replace(edited, sender_groups=rows)
+
+    return edit_listener(operator, listener, edited)
 
 
 def add_members(operator: Operator, listener: str, name: str, members: Iterable[str]) -> Pending:
@@ -136,6 +156,13 @@ def _edit(
 def _place(rows: list[SenderGroup], name: str) -> int:
     places = {row.name: place for place, row in enumerate(rows)}
     return known(places, name, "sender group")
+
+
+def _once(group: SenderGroup) -> None:
+    twice = [member for member, count in Counter(group.senders).items() if count > 1]
+    if twice:
+        path = join(("sender_groups", group.name, "senders"))
+        raise Unfit([Problem(path=path, wrong=f"holds {listed(twice[:20])} twice", mend="leave it out")])
 
 
 def _judge(listener: str, edited: Listener, group: SenderGroup) -> None:

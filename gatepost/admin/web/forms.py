@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
+import anyio.to_thread
 from litestar import Request
 from litestar.datastructures import UploadFile
 from litestar.exceptions import ClientException
@@ -13,6 +16,7 @@ from litestar.exceptions import ClientException
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.web.desk import CSRF_FIELD, CSRF_HEADER, Desk, check_csrf
 
+T = TypeVar("T")
 TAG_FIELD = "tag"
 _URLENCODED = "application/x-www-form-urlencoded"
 
@@ -45,6 +49,7 @@ async def posted(desk: Desk) -> Form:
     check_csrf(desk.session, form, desk.request.headers.get(CSRF_HEADER, ""))
     form.pop(CSRF_FIELD, None)
     desk.operator = Operator(desk.operator.state, desk.operator.author, form.pop(TAG_FIELD, ""))
+    desk.sent = form
     return form
 
 
@@ -64,3 +69,17 @@ async def read_form(request: Request[Any, Any, Any]) -> Form:
     form = Form({name: value for name, value in data.items() if isinstance(value, str)})
     form.files = {name: await value.read() for name, value in data.items() if isinstance(value, UploadFile)}
     return form
+
+
+def filled(handler: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+    """Make a POST handler of a plain function of `desk`, `form` and what its path names; it may block."""
+
+    @functools.wraps(handler)
+    async def wrapped(desk: Desk, **path: Any) -> T:
+        form = await posted(desk)
+        return await anyio.to_thread.run_sync(functools.partial(handler, desk, form, **path))
+
+    asked = inspect.signature(handler)
+    told = [parameter for name, parameter in asked.parameters.items() if name != "form"]  # Litestar fills in the others
+    wrapped.__signature__ = asked.replace(parameters=told)  # type: ignore[attr-defined]
+    return wrapped

@@ -10,7 +10,7 @@ from gatepost import __version__
 
 NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Monitor", (("Overview", "/"),)),
-    ("Mail Policies", (("Add Partner", "/partner"), ("Mail Flow Policies", "/policies"))),
+    ("Mail Policies", (("Add Partner", "/partner"), ("HAT Overview", "/hat"), ("Mail Flow Policies", "/policies"))),
 )
 """The menu: headings as the appliance has them, each with its pages."""
 

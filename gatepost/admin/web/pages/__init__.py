@@ -10,9 +10,25 @@ from litestar.handlers import BaseRouteHandler
 
 from gatepost.admin.users import Role
 from gatepost.admin.web.desk import Desk, PasswordDue, desk_of
-from gatepost.admin.web.pages import commit, login, overview, partner, policies
+from gatepost.admin.web.pages import (
+    commit,
+    hat,
+    login,
+    overview,
+    partner,
+    policies,
+    sender_groups,
+)
 
-MODULES: tuple[ModuleType, ...] = (login, overview, policies, partner, commit)
+MODULES: tuple[ModuleType, ...] = (
+    login,
+    overview,
+    policies,
+    partner,
+    hat,
+    sender_groups,
+    commit,
+)
 NEW_PASSWORD = "/password"
 
 
@@ -24,7 +40,8 @@ def desk(request: Request[Any, Any, Any]) -> Desk:
     handler: BaseRouteHandler = request.route_handler
     role: Role = handler.opt.get("role", "read-only")
     state = request.app.state
-    found = desk_of(request, role, state.operator, state.sessions)
+    found = desk_of(request, role, state.operator, state.sessions, state.users)
+    request.scope["state"]["desk"] = found  # for the answer to a fault
     if found.session.user.must_change and request.url.path != NEW_PASSWORD:
         raise PasswordDue("choose your own password first")
     return found

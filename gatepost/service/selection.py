@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -52,15 +52,23 @@ async def for_destination(spool: Spool, destination: str) -> list[int]:
 
 async def survey(spool: Spool, destination: str = "") -> tuple[Counter[str], list[int]]:
     """Return how many recipients were never tried, by destination; and the MIDs with any recipient waiting for one."""
-    counts, found = Counter[str](), list[int]()
-    async for page in _untried(spool):
-        for domain, mids in page:
-            counts[domain] += len(mids)
-            if domain == destination:
-                found += mids
+    written, found, after = Counter[str](), set[int](), 0
+    while (page := await spool.untried(after, PAGE)).last_mid:
+        after = page.last_mid
+        written.update(page.domains)
+        if destination:
+            meant = {domain for domain in set(page.domains) if _destination(domain) == destination}
+            found.update(mid for mid, domain in zip(page.mids, page.domains, strict=True) if domain in meant)
+    counts = Counter[str]()
+    for domain, number in written.items():
+        counts[_destination(domain)] += number
     if not destination:
         return counts, []
     return counts, sorted({*found, *await spool.waiting_for(destination)})
+
+
+def _destination(written: str) -> str:
+    return domain_of(f"x{written}")
 
 
 async def by_sender(spool: Spool, sender: str, limit: int) -> list[int]:
@@ -71,19 +79,6 @@ async def by_sender(spool: Spool, sender: str, limit: int) -> list[int]:
         if len(found) >= limit:
             break
     return found[:limit]
-
-
-async def _untried(spool: Spool) -> AsyncIterator[Iterable[tuple[str, list[int]]]]:
-    """Yield the recipients never tried, page by page: their destinations, each with the MID of every recipient."""
-    after, known = 0, dict[str, str]()
-    while (page := await spool.untried(after, PAGE)).last_mid:
-        after = page.last_mid
-        if len(known) > PAGE:
-            known.clear()
-        for written in page.mids:
-            if written not in known:
-                known[written] = domain_of(f"x{written}")
-        yield [(known[written], mids) for written, mids in page.mids.items()]
 
 
 async def _sent(spool: Spool, wanted: str | None) -> AsyncIterator[list[int]]:

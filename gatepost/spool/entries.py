@@ -23,8 +23,10 @@ class Untried(msgspec.Struct, frozen=True):
 
     last_mid: int
     """The last message that was looked at; 0: there is none any more."""
-    mids: dict[str, list[int]]
-    """By `@` and domain as written: the message of each such recipient. Without an `@`: of one that has no domain."""
+    mids: list[int]
+    """The message of each such recipient."""
+    domains: list[str]
+    """Beside it `@` and the recipient's domain as written; without an `@`: it has no domain."""
 
 
 class Sent(msgspec.Struct, frozen=True):

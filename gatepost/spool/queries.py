@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -145,15 +144,12 @@ def by_destination(connection: sqlite3.Connection) -> list[DestinationCount]:
 
 
 def untried(connection: sqlite3.Connection, after_mid: int, limit: int) -> Untried:
-    """Return the recipients never tried of the next messages in MID order, by what stands behind the local part.
-
-    A million are looked through in about a second: no more is made of a message than a list of its addresses.
-    """
+    """Return the recipients never tried of the next messages in MID order, with no more of a message than its addresses."""
     rows = connection.execute(
         "SELECT mid, recipients, envelope FROM message WHERE fresh = 1 AND mid > ? ORDER BY mid LIMIT ?", (after_mid, limit)
     ).fetchall()
     if not rows:
-        return Untried(0, {})
+        return Untried(0, [], [])
     last = rows[-1][0]
     tried = set(
         connection.execute(
@@ -163,20 +159,18 @@ def untried(connection: sqlite3.Connection, after_mid: int, limit: int) -> Untri
             (after_mid, last),
         )
     )
-    found: defaultdict[str, list[int]] = defaultdict(list)
+    mids: list[int] = []
+    domains: list[str] = []
     for mid, recipients, encoded in rows:
         try:
             addresses = _decode_recipients(encoded).recipients
         except msgspec.DecodeError:
             continue  # a damaged message is told of when its turn comes
-        if recipients == 1:
-            for address in addresses:
-                found[address[address.rfind("@") :]].append(mid)
-        else:
-            for rid, address in enumerate(addresses):
-                if (mid, rid) not in tried:
-                    found[address[address.rfind("@") :]].append(mid)
-    return Untried(last, found)
+        for rid, address in enumerate(addresses):
+            if recipients == 1 or (mid, rid) not in tried:
+                mids.append(mid)
+                domains.append(address[address.rfind("@") :])
+    return Untried(last, mids, domains)
 
 
 def sent(connection: sqlite3.Connection, after_mid: int, limit: int) -> list[Sent]:

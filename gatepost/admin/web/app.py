@@ -23,10 +23,13 @@ from litestar.template import TemplateConfig
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.users import Users
 from gatepost.admin.web import pages, wording
 from gatepost.admin.web.audit import Audit
-from gatepost.admin.web.desk import COOKIE, PasswordDue
+from gatepost.admin.web.conflict import conflict_page
+from gatepost.admin.web.desk import COOKIE, Desk, PasswordDue
 from gatepost.admin.web.sessions import Sessions, Throttle
+from gatepost.admin.web.shown import Shown
 from gatepost.errors import Conflict, GatepostError
 from gatepost.records.backlog import note
 
@@ -52,7 +55,16 @@ def application(operator: Operator) -> Litestar:
     """Return the web console of one gateway."""
     return Litestar(
         route_handlers=[*_routes(), create_static_files_router("/static", [HERE / "static"], opt={"public": True})],
-        state=State({"operator": operator, "sessions": Sessions(), "throttle": Throttle(), "audit": Audit(operator.state)}),
+        state=State(
+            {
+                "operator": operator,
+                "users": Users(operator.users_db),
+                "sessions": Sessions(),
+                "throttle": Throttle(),
+                "audit": Audit(operator.state),
+                "shown": Shown(),
+            }
+        ),
         dependencies={"desk": Provide(pages.desk, sync_to_thread=True)},
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment())),
         exception_handlers={HTTPException: _http_fault, GatepostError: _fault, Exception: _bug},
@@ -109,10 +121,11 @@ def _http_fault(request: Request[Any, Any, Any], fault: HTTPException) -> Respon
     return _fault_page(request, fault.status_code, _TITLES.get(fault.status_code, "This did not work"), fault.detail, told)
 
 
-def _fault(request: Request[Any, Any, Any], fault: GatepostError) -> Response[Any]:
+def _fault(request: Request[Any, Any, Any], fault: GatepostError) -> Response[Any] | Template:
     """A fault in words that no form took for itself."""
-    if isinstance(fault, Conflict):
-        return _fault_page(request, 409, _TITLES[409], str(fault))
+    desk: Desk | None = request.scope["state"].get("desk")
+    if isinstance(fault, Conflict) and desk is not None:
+        return conflict_page(desk, fault)
     return _fault_page(request, 422, "This did not work", str(fault))
 
 
@@ -124,7 +137,6 @@ def _bug(request: Request[Any, Any, Any], bug: Exception) -> Response[Any]:
 _TITLES = {
     403: "Not allowed",
     404: "There is no such page",
-    409: "Somebody else was faster",
     413: "Too large",
     429: "Wait a little",
     500: "A fault of ours",

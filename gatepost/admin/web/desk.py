@@ -17,9 +17,10 @@ from litestar.status_codes import HTTP_303_SEE_OTHER, HTTP_422_UNPROCESSABLE_ENT
 
 from gatepost.admin.operations import configuration
 from gatepost.admin.operations.operator import Operator
-from gatepost.admin.users import ROLES, Role
+from gatepost.admin.users import ROLES, Role, Users
 from gatepost.admin.web.audit import Audit
 from gatepost.admin.web.sessions import Session, Sessions
+from gatepost.admin.web.shown import Shown
 
 
 class PasswordDue(HTTPException):
@@ -40,6 +41,12 @@ class Desk:
         self.request = request
         self.session = session
         self.operator = Operator(state.state, session.user.name)
+        self.sent: Mapping[str, str] = {}
+        """What a form brought, without its token and tag."""
+        # Read before the page reads anything of the draft: a tag that is older than what is shown refuses too much, one
+        # that is younger would let a change of somebody else be overwritten.
+        shown: Shown = request.app.state.shown
+        self._tag = shown.read(self.operator) if request.method == "GET" else ""
 
     # --- who ---------------------------------------------------------------------------------------------------------
 
@@ -71,8 +78,8 @@ class Desk:
         return Redirect(path, status_code=HTTP_303_SEE_OTHER)
 
     def tag(self) -> str:
-        """Return the tag of the draft as it is shown now, for a form to send back."""
-        return self.operator.tag or configuration.tag(self.operator)
+        """Return the tag of the draft that this page shows, for a form to send back."""
+        return self.operator.tag or self._tag or configuration.tag(self.operator)
 
     def tell(self, what: str) -> None:
         """Note in the audit log what was done."""
@@ -84,11 +91,15 @@ class Desk:
         return len(configuration.changes(self.operator))
 
 
-def desk_of(request: Request[Any, Any, Any], role: Role, state: Operator, sessions: Sessions) -> Desk:
+def desk_of(request: Request[Any, Any, Any], role: Role, state: Operator, sessions: Sessions, users: Users) -> Desk:
     """Return the desk of a request; raises when nobody is signed in, or somebody who may not."""
-    session = sessions.find(request.cookies.get(COOKIE, ""))
-    if session is None:
+    key = request.cookies.get(COOKIE, "")
+    session = sessions.find(key)
+    user = users.find(session.user.name) if session is not None else None
+    if session is None or user is None or user.changed != session.user.changed:
+        sessions.end(key)  # somebody at a command line has removed the user, or given another password
         raise NotAuthorizedException("sign in first")
+    session.user = user
     desk = Desk(request, session, state)
     desk.require(role)
     return desk

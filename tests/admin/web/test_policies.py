@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import re
+
+from gatepost.admin.operations import policies
+from gatepost.config.model import MailFlowPolicy
 from tests.admin.web.conftest import SignIn
 
 DOCUMENT = """
@@ -12,6 +17,7 @@ port = 2525
 max_messages_per_connection = 7
 """
 PATH = "/policies/InboundMail"
+HIDDEN = re.compile(r"<textarea name=\"(\w+)\"[^>]*>\n(.*?)</textarea>", re.S)
 
 
 def test_a_policy_is_put_into_the_draft(visit: SignIn) -> None:
@@ -45,3 +51,20 @@ def test_a_name_that_does_not_exist_is_404(visit: SignIn) -> None:
     console = visit(DOCUMENT)
     assert console.get(f"{PATH}/policy/NOBODY").status_code == 404
     assert console.get("/policies/Nowhere/new").status_code == 404
+
+
+def test_a_stale_page_is_told_what_changed_and_may_be_sent_again(visit: SignIn) -> None:
+    console = visit(DOCUMENT)
+    path = f"{PATH}/policy/PARTNER_TLS"
+    console.get(path)
+    stale = console.tag()
+    policies.replace(console.operator, "InboundMail", "PARTNER_TLS", MailFlowPolicy(max_messages_per_connection=3))
+    answer = console.post(path, behavior="accept", tls="required", tag=stale)
+    assert answer.status_code == 409
+    assert "max_messages_per_connection: 7 -&gt; 3" in answer.text
+    assert console.draft.listeners["InboundMail"].policies["PARTNER_TLS"].tls is None
+    again = {name: html.unescape(value) for name, value in HIDDEN.findall(answer.text)}
+    assert again == {"behavior": "accept", "tls": "required"}
+    assert console.post(path, again).status_code == 303
+    stored = console.draft.listeners["InboundMail"].policies["PARTNER_TLS"]
+    assert (stored.tls, stored.max_messages_per_connection) == ("required", None)

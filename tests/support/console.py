@@ -175,3 +175,18 @@ class Terminal:
             return False
         self.screen = _CONTROLS.sub("", self.screen + chunk.decode(errors="replace"))
         return bool(chunk)
+
+
+def type_secret(terminal: Terminal, secret: str) -> None:
+    """Go from the host prompt to where `certconfig` asks for a pass phrase, type one, and leave again."""
+    for line, asked in (("certconfig", "[]>"), ("certificate", "[]>"), ("paste", "[]>"), ("x", "by itself.")):
+        terminal.send(f"{line}\r")
+        terminal.expect(asked)
+    terminal.send(".\r")
+    terminal.expect("pass phrase")
+    terminal.expect("[]>")
+    terminal.send(f"{secret}\r")
+    terminal.expect("Choose the operation")
+    terminal.expect("[]>")
+    terminal.send("\x03")
+    terminal.expect("mx1.example.com>")

@@ -12,7 +12,7 @@ from gatepost.admin.operations import configuration, documents
 from gatepost.admin.operations.operator import Operator
 from tests.admin.conftest import PARTNER, configure
 from tests.support.client import Client
-from tests.support.console import Console, Terminal, dialogue
+from tests.support.console import Console, Terminal, dialogue, type_secret
 from tests.support.documents import relay
 from tests.support.gateway import gateway
 from tests.support.process import free_port
@@ -200,11 +200,13 @@ def test_at_a_terminal(operator: Operator) -> None:
         terminal.expect("[N]>")
         terminal.send("\x04")
         terminal.expect("mx1.example.com>")
+        type_secret(terminal, "s3cret")
         terminal.send("\x04")
         assert terminal.wait() == 0
+        assert "s3cret" not in terminal.screen
         assert "they stay in the draft" in terminal.screen
     history = operator.state / "console_history"
     assert stat.S_IMODE(history.stat().st_mode) == 0o600
     kept = [line[1:] for line in history.read_text().splitlines() if line.startswith("+")]
-    assert kept == ["clearchanges"], "no answer, and twice the same is once"
+    assert kept == ["clearchanges", "certconfig"], "no answer, and twice the same is once"
     assert configuration.is_changed(operator)

@@ -61,10 +61,10 @@ class Pipe(_Local):
 
     async def read(self, prompt: str, kind: Kind, words: Sequence[str] = ()) -> str:
         """Read one line; a prompt's line is ended, as the Return key ends it on a terminal."""
-        self.write(prompt)
-        if kind == "secret" and sys.stdin.isatty():
-            return getpass.getpass("")
         try:
+            self.write(prompt)
+            if kind == "secret" and sys.stdin.isatty():
+                return getpass.getpass("")
             line = self._line()
         except KeyboardInterrupt:
             raise Left from None

@@ -16,7 +16,7 @@ from gatepost.errors import GatepostError
 
 async def help_(talk: Talk, rest: str) -> None:
     """Without a name it lists every command with its sentence, with one it shows that command's page."""
-    known = commands()
+    known = commands(talk.role())
     if not rest:
         width = max(map(len, known))
         talk.say("", *(f"{name:<{width}}  {command.help}" for name, command in known.items()))

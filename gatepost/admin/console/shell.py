@@ -10,70 +10,87 @@ import asyncio
 import difflib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from gatepost import __version__
-from gatepost.admin.console.commands import Command, commands
+from gatepost.admin.console.commands import commands, may
 from gatepost.admin.console.talk import Ended, Left, Quit, Source, Talk
 from gatepost.admin.operations.configuration import is_changed, log
 from gatepost.admin.operations.consoles import present
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.operations.stores import load
+from gatepost.admin.users import Role
 from gatepost.errors import GatepostError
 
 UNNAMED = "gatepost"
 
 
-async def shell(operator: Operator, source: Source, origin: str = "local") -> int:
+async def shell(
+    operator: Operator,
+    source: Source,
+    *,
+    origin: str = "local",
+    role: Callable[[], Role] = lambda: "administrator",
+    only: str = "",
+) -> int:
     """Run the console until it is left; returns how many commands were refused or not known.
 
-    `origin`: where the person is, for `who`.
+    `origin`: where the person is, for `who`. `role` says, for each command anew, what the person may do; it raises Ended for
+    one who may nothing any more. `only`: one command to run, with no prompt.
     """
+    talk = Talk(operator, source, role)
     with present(operator, origin):
-        return await _prompt(Talk(operator, source))
+        try:
+            return int(not await _run(talk, only)) if only else await _prompt(talk)
+        except Quit:
+            return 0
 
 
 async def _prompt(talk: Talk) -> int:
-    known = commands()
-    host = _Host(talk.operator)
-    refused = 0
+    host, refused = _Host(talk.operator), 0
     talk.say(f"Gatepost {__version__}; ? lists the commands.")
     while True:
-        talk.say()
         try:
-            line = await talk.command(host.name(), list(known))
+            talk.say()
+            line = await talk.command(host.name(), list(commands(talk.role())))
+            if line.strip():
+                refused += not await _run(talk, line)
+        except Quit:
+            return refused
         except Ended:
             if is_changed(talk.operator):
                 talk.say("There are changes that are not committed; they stay in the draft.")
             return refused
-        except Left:
-            continue
-        name, _, rest = line.strip().partition(" ")
-        if not name:
-            continue
-        try:
-            await _run(talk, known, name.lower(), rest.strip())
-        except Quit:
-            return refused
-        except GatepostError as fault:
-            talk.refuse(fault)
-            refused += 1
-        except Ended:
-            refused += 1  # cut short
         except (Left, KeyboardInterrupt):
-            talk.say()
-        except asyncio.CancelledError:
-            _uncancel()
-            talk.say()
-        except BrokenPipeError:
+            pass
+
+
+async def _run(talk: Talk, line: str) -> bool:
+    """Run one command; whether it was not refused. Raises Quit."""
+    try:
+        await _dialogue(talk, line)
+    except Quit:
+        raise
+    except GatepostError as fault:
+        talk.refuse(fault)
+        return False
+    except Ended:
+        return False  # cut short
+    except (Left, KeyboardInterrupt):
+        talk.say()
+    except asyncio.CancelledError:
+        _uncancel()
+        talk.say()
+    except BrokenPipeError:
+        raise
+    except Exception as bug:
+        if os.environ.get("GATEPOST_DEBUG"):
             raise
-        except Exception as bug:
-            if os.environ.get("GATEPOST_DEBUG"):
-                raise
-            talk.say(f"internal error: {type(bug).__name__}: {bug}; set GATEPOST_DEBUG=1 for the traceback")
-            refused += 1
+        talk.say(f"internal error: {type(bug).__name__}: {bug}; set GATEPOST_DEBUG=1 for the traceback")
+        return False
+    return True
 
 
 def run_here(operator: Operator, source: Source) -> int:
@@ -86,13 +103,17 @@ def run_here(operator: Operator, source: Source) -> int:
     return asyncio.run(main())
 
 
-async def _run(talk: Talk, known: dict[str, Command], name: str, rest: str) -> None:
-    command = known.get("help" if name == "?" else name)
-    if command is None:
+async def _dialogue(talk: Talk, line: str) -> None:
+    name, _, rest = line.strip().partition(" ")
+    name = "help" if name == "?" else name.lower()
+    role, known = talk.role(), commands()
+    if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise GatepostError(f"There is no command {name}: {hint}`help` lists those there are.")
-    await command.run(talk, rest)
+    if not may(role, name):
+        raise GatepostError(f"Your role, {role}, may not use {name}; `help` lists what it may.")
+    await known[name].run(talk, rest.strip())
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar, overloa
 from gatepost.admin.cli_base import rendered
 from gatepost.admin.cli_problems import problem_lines, verdict
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.users import Role
 from gatepost.config.problems import ConfigErrors
 from gatepost.errors import GatepostError
 from gatepost.smtp import grammar
@@ -73,8 +74,10 @@ class Source(Protocol):
 class Talk:
     """A conversation with one person, on one gateway."""
 
-    def __init__(self, operator: Operator, source: Source) -> None:
+    def __init__(self, operator: Operator, source: Source, role: Callable[[], Role] = lambda: "administrator") -> None:
         self.operator = operator
+        self.role = role
+        """Says what the person may do at this moment."""
         self._source = source
 
     def say(self, *lines: Line) -> None:

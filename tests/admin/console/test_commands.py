@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gatepost.admin.console import commands
-from gatepost.admin.console.commands import MODULES, Command
+from gatepost.admin.console.commands import ACTING, LOOKING, MODULES, Command
 
 ROOT = Path(__file__).parents[3]
 SENTENCE = re.compile(r"[A-Z][^\n]*[.?]")
@@ -40,6 +40,14 @@ def test_every_command_is_described(command: Command) -> None:
         for name, does in operations:
             assert name == name.upper()
             assert SENTENCE.fullmatch(does), f"{path} {name}: {does}"
+
+
+def test_roles_name_commands_that_there_are() -> None:
+    assert {one.name for one in EVERY} >= LOOKING | ACTING
+    assert not LOOKING & ACTING
+    assert set(commands.commands("read-only")) == LOOKING
+    assert set(commands.commands("operator")) == LOOKING | ACTING
+    assert {"commit", "listenerconfig", "saveconfig"} <= set(commands.commands()) - LOOKING - ACTING
 
 
 def test_no_name_is_taken_twice() -> None:

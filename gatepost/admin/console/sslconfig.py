@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from gatepost.admin.cli_base import table
+from gatepost.admin.cli_text import moment
 from gatepost.admin.console import asking
 from gatepost.admin.console.commands import Command
 from gatepost.admin.console.configuration import NOT_LIVE
 from gatepost.admin.console.talk import Operations, Talk
-from gatepost.admin.operations import ciphers, tls_settings
+from gatepost.admin.operations import cipher_list, ciphers, costs, tls_settings
+from gatepost.admin.operations.cipher_list import Listed, Row
 from gatepost.admin.operations.ciphers import Judgement
 from gatepost.admin.operations.tls_settings import SIDES, Side
 from gatepost.config.model import TlsProfile, TlsVersion
@@ -100,37 +103,63 @@ async def _order(talk: Talk, side: Side, made: TlsProfile) -> str:
     return orders[await talk.choose("Whose order of preference decides?", options, orders.index(made.cipher_order))]
 
 
+# --- VERIFY ----------------------------------------------------------------------------------------------------------
+
+
 async def _verify(talk: Talk) -> None:
-    present = ciphers.profile(talk.operator, tls_settings.INBOUND).ciphers
+    present = ciphers.profile(talk.operator, cipher_list.PROFILE).ciphers
     spec = await talk.text("Enter the ssl cipher string you want to verify.", present)
-    found = tls_settings.verify(talk.operator, spec)
+    if costs.costs(talk.operator) is None and await talk.yes(
+        "What TLS costs on this machine is not measured yet. Do you want to do it now (about 15 seconds of one core)?", True
+    ):
+        with talk.progress("Measuring") as told:
+            await asyncio.to_thread(costs.measure, talk.operator, told)
+    found = cipher_list.verify(talk.operator, spec)
     judged = found.judgement
-    if judged.suites:
-        talk.say("", _suites(judged.suites))
+    if found.rows:
+        talk.say("", _rows(found.rows), *_footnotes(found))
     if judged.refusals:
         talk.say("", tls_settings.refused(judged))
     elif judged.warnings:
         talk.say("", *tls_settings.words(judged), *(f"Warning: {warning}." for warning in judged.warnings))
-    if found.newest:
-        talk.say("", f"TLS 1.3 has suites of its own: {', '.join(found.newest)}.")
     if found.clients:
         rows = [(one.client, str(one), one.runner_up) for one in found.clients]
-        talk.say(
-            "", f"What clients would get ({', '.join(found.certificates)}):", table("Client", "Gets", "Next", rows=rows)
-        )
+        shown = ", ".join(found.certificates)
+        talk.say("", f"What clients would get, by {shown}:", table("Client", "Gets", "Next", rows=rows))
+    elif not found.certificates:
+        talk.say("", "No listener has a certificate under this profile, so no client would get any of it.")
 
 
-def _suites(suites: Sequence[ciphers.Suite]) -> RenderableType:
-    rows = [
-        (
-            "\n".join([one.name, *one.iana.replace("_WITH_", "_WITH_ ").split()]),
-            f"{one.protocol}\n{one.code}",
-            f"{one.key_exchange}\n{one.authentication}\n{'PFS' if one.forward_secrecy else 'no PFS'}",
-            f"{one.cipher}\n{one.bits} bits\n{one.mac}",
-        )
-        for one in suites
-    ]
-    return table("Suite", "Since", "Kx, Au", "Enc, Mac", rows=rows)
+def _rows(rows: Sequence[Row]) -> RenderableType:
+    return table("Suite", "Since", "Kx, Au", "Enc, Mac", "Cost", rows=map(_cells, rows))
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    suite = row.suite
+    names = [suite.name, *suite.iana.replace("_WITH_", "_WITH_ ").split()] if suite.name != suite.iana else [suite.name]
+    cost = [f"{one.ms:.2f} ms {one.certificate}" for one in row.handshakes]
+    if row.bulk:
+        cost += [f"in {row.bulk.receive:.0f}", f"out {row.bulk.send:.0f}"]
+    cells = (
+        names,
+        [suite.protocol, suite.code],
+        [suite.key_exchange.removesuffix(" group"), suite.authentication, "PFS" if suite.forward_secrecy else "no PFS"],
+        [suite.cipher, f"{suite.bits} bits", suite.mac],
+        cost or ["not known"],
+    )
+    return tuple("\n".join(cell) for cell in cells)
+
+
+def _footnotes(found: Listed) -> Iterator[str]:
+    yield ""
+    if found.machine:
+        yield f"Cost, measured {moment(found.measured_at)} on {found.machine.processor}"
+        yield f"with {found.machine.library}."
+        groups = dict.fromkeys(one.group for row in found.rows for one in row.handshakes if one.group)
+        by = f" and {' or '.join(groups)}" if groups else ""
+        yield f"ms: CPU of our side for a handshake with each certificate{by};"
+        yield "in, out: MB of bulk data for a second of CPU. `gatepost tls ciphers --measure` measures again."
+    yield "Suites of TLS 1.3 have a list of their own, which no cipher string touches."
 
 
 COMMANDS = (

@@ -15,15 +15,12 @@ from gatepost.admin.operations import ciphers, configuration
 from gatepost.admin.operations.ciphers import Judgement
 from gatepost.admin.operations.configuration import Pending
 from gatepost.admin.operations.drafts import current, judge
-from gatepost.admin.operations.offers import Negotiation, negotiations
 from gatepost.admin.operations.operator import Operator
 from gatepost.config.checks import profiles
 from gatepost.config.model import Config, Listener, TlsProfile, TlsVersion
 from gatepost.errors import GatepostError
-from gatepost.tls.certificates import KeyPair
 
 METHODS: tuple[TlsVersion, ...] = get_args(TlsVersion)
-INBOUND = "inbound"
 _BETWEEN = re.compile(r"[:,\s]+")
 _RANGE = re.compile(r"([1-4])(?:-([1-4]))?")
 
@@ -85,35 +82,9 @@ def read_methods(text: str) -> list[TlsVersion]:
     return [METHODS[place - 1] for place in sorted(chosen)]
 
 
-class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cipher string comes to in the inbound profile of the draft."""
-
-    judgement: Judgement
-    newest: list[str]
-    """The profile's suites of TLS 1.3, which no cipher string touches; empty: it has no TLS 1.3."""
-    certificates: list[str]
-    """Names of those that are shown under the profile, each listener's default first."""
-    clients: list[Negotiation]
-    """What clients on record would get; empty where the string cannot be taken, or there is no certificate to show."""
-
-
 def judge_ciphers(operator: Operator, name: str, methods: Sequence[str], spec: str) -> Judgement:
     """Judge a cipher string for a profile with these methods, and the certificates that are shown under it."""
-    return ciphers.judge(operator, spec, methods, _certificates(current(operator), name))
-
-
-def verify(operator: Operator, spec: str) -> Verified:
-    """Say which suites a string selects, and what clients on record would get if the inbound profile had it."""
-    config, present = current(operator), ciphers.profile(operator, INBOUND)
-    judgement = judge_ciphers(operator, INBOUND, present.methods, spec)
-    names = [name for name in _certificates(config, INBOUND) if name in config.certificates]
-    clients: list[Negotiation] = []
-    if names and not judgement.refusals:
-        held = [config.certificates[name] for name in names]
-        pairs = [KeyPair(one.certificate, one.private_key) for one in held]
-        clients = negotiations(msgspec.structs.replace(present, ciphers=spec), pairs, INBOUND)
-    newest = present.suites if "TLSv1.3" in present.methods else []
-    return Verified(judgement=judgement, newest=newest, certificates=names, clients=clients)
+    return ciphers.judge(operator, spec, methods, shown_under(current(operator), name))
 
 
 def refused(found: Judgement) -> str:
@@ -154,7 +125,7 @@ def _judge(name: str, changed: TlsProfile, *place: str) -> None:
     judge(Config(tls_profiles={name: changed}), ("tls_profiles", name, *place), profiles.check_profiles)
 
 
-def _certificates(config: Config, name: str) -> list[str]:
+def shown_under(config: Config, name: str) -> list[str]:
     """Return the certificates that are shown under a profile: of the listeners that have a policy with it, of the web."""
     shown = [one for listener in config.listeners.values() if name in _used(listener) for one in listener.certificates]
     if name == "gui" and config.web.certificate:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from functools import partial
 
+import msgspec
 import pytest
 
 from gatepost.admin.console.sslconfig import sslconfig
-from gatepost.admin.operations import certificates, ciphers, documents
+from gatepost.admin.operations import certificates, ciphers, costs, documents
+from gatepost.admin.operations.costs import FILE, Costs, machine
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.operations.tls_settings import method_numbers, read_methods
 from gatepost.config.model import TlsProfile
 from gatepost.errors import GatepostError
+from gatepost.tls.cost import Bulk, Figures, Handshake
 from tests.admin.console.dialogues import run
 
 DEFAULT = TlsProfile()
@@ -168,21 +172,77 @@ async def test_a_certificate_under_another_profile_does_not_count(operator: Oper
     assert ciphers.profile(operator, "inbound").ciphers == "ECDHE+aRSA"
 
 
-async def test_verify_shows_a_row_for_each_suite_and_what_clients_would_get(operator: Operator, tmp_path: Path) -> None:
+def keep_costs(operator: Operator) -> None:
+    """Keep figures as a measurement of this machine would; how they are found is tested elsewhere."""
+    handshake = Handshake(
+        suite="ECDHE-ECDSA-AES256-GCM-SHA384", group="X25519", key="EC P-256", ms=0.256, spread=0.01, handshakes=9
+    )
+    newest = msgspec.structs.replace(handshake, suite="TLS_AES_256_GCM_SHA384", group="X25519MLKEM768", ms=0.5)
+    bulk = Bulk(cipher="AES-256-GCM", mac="AEAD", receive=1634.4, send=1594.0)
+    figures = Figures(handshakes=(newest, handshake), bulk=(bulk,), seconds=1.0)
+    operator.prepare()
+    kept = Costs(machine=machine(), measured_at=1.0, figures=figures)
+    (operator.state / FILE).write_bytes(msgspec.json.encode(kept))
+
+
+def rows(screen: str) -> dict[str, str]:
+    """Return the rows of the table of suites by the suite, each with its lines joined."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in screen.partition("Cost\n")[2].partition("\n\n")[0].splitlines():
+        if re.match(r"(ECDHE|DHE|AES|TLS)\S*\s+TLSv1", line):
+            name = line.split()[0]
+        if name:
+            found[name] = " ".join([found.get(name, ""), *line.split()]).strip()
+    return found
+
+
+async def test_verify_shows_a_row_for_each_suite_with_what_it_costs_here(operator: Operator) -> None:
     listen(operator)
+    keep_costs(operator)
     screen = await typed(operator, "verify", "")
     assert "Enter the ssl cipher string you want to verify.\n[ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM]> \n" in screen
+    found = rows(screen)
+    assert list(found)[:4] == [*DEFAULT.suites, "ECDHE-ECDSA-AES256-GCM-SHA384"]
+    shown = found["ECDHE-ECDSA-AES256-GCM-SHA384"]
+    for part in ("TLSv1.2", "0xC02C", "ECDHE", "ECDSA", "PFS", "AES-256-GCM", "256 bits", "AEAD", "in 1634", "out 1594"):
+        assert part in shown, part
+    assert "TLS_ECDHE_ECDSA_WITH_" in shown
+    assert "0.26 ms mx" in shown
+    assert "0.50 ms mx" in found["TLS_AES_256_GCM_SHA384"]
+    assert "ms" not in found["ECDHE-RSA-AES256-GCM-SHA384"].split(), "no certificate of ours can serve it"
+    assert "not known" in found["ECDHE-ECDSA-CHACHA20-POLY1305"]
+    assert "ms: CPU of our side for a handshake with each certificate and X25519MLKEM768 or X25519;" in screen
+    table = screen.partition("Cost\n")[2].partition("\n\n")[0]
+    assert max(map(len, table.splitlines())) <= 80
+
+
+async def test_verify_says_what_clients_would_get_and_changes_nothing(operator: Operator) -> None:
+    listen(operator)
+    before = documents.export(operator, draft=True)
+    screen = await typed(operator, "verify", "ECDHE+AESGCM", "n")
+    assert "is not measured yet. Do you want to do it now" in screen
+    assert not (operator.state / FILE).exists()
     said = screen.split()
-    for word in ("ECDHE-ECDSA-AES256-GCM-SHA384", "0xC02C", "TLSv1.2", "ECDHE", "ECDSA", "AES-256-GCM", "AEAD", "PFS"):
-        assert word in said, word
-    assert "TLS_ECDHE_ECDSA_WITH_" in said
-    assert max(map(len, screen.splitlines())) <= 120
     for client in ("openssl", "postfix", "java-tls1.2", "openssl-tls1.0"):
         assert client in said, client
     assert "no TLS (peer offers only TLSv1.0" in screen
-    before = documents.export(operator, draft=True)
-    screen = await typed(operator, "verify", "ECDHE+aRSA", "verify", "bf-cbc")
+    screen = await typed(operator, "verify", "ECDHE+aRSA", "n", "verify", "bf-cbc", "n")
     assert "leaves certificate mx (EC P-256) without a suite" in screen
-    assert "ECDHE-RSA-AES256-GCM-SHA384" in screen
+    assert "ECDHE-RSA-AES256-GCM-SHA384" in rows(screen)
     assert "no TLS suite has ever used Blowfish" in screen
+    assert "The old value is kept." not in screen
     assert documents.export(operator, draft=True) == before
+
+
+async def test_verify_measures_where_that_is_wanted(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    listen(operator)
+    monkeypatch.setattr(costs, "measure", partial(costs.measure, seconds=0.1))
+    screen = await typed(operator, "verify", "ECDHE+AESGCM", "y")
+    assert re.search(r"0\.\d\d ms mx.* in \d+ .* out \d+", rows(screen)["ECDHE-ECDSA-AES128-GCM-SHA256"])
+    assert costs.costs(operator) is not None
+
+
+async def test_verify_without_a_certificate_says_that_nobody_would_get_any(operator: Operator) -> None:
+    screen = await typed(operator, "verify", "ECDHE+AESGCM", "n")
+    assert "No listener has a certificate under this profile" in screen

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gatepost.tls.making import Subject, self_signed
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "partner-tls.toml"
 
 
@@ -55,3 +57,9 @@ max_recipients_per_hour = -1
 initial_wait = 3600
 max_wait = 3600
 """
+
+
+def certificate(name: str, hostname: str) -> str:
+    """Return a table of a self-signed certificate, just made, to be put into a document."""
+    made = self_signed(Subject(names=(hostname,)), days=825)
+    return f"[certificates.{name}]\ncertificate = '''\n{made.certificate}'''\nprivate_key = '''\n{made.private_key}'''\n"

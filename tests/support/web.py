@@ -7,8 +7,10 @@ script error, a violation of the Content-Security-Policy or a request to another
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -209,6 +211,14 @@ class Visitor:
         return self.http.post(path, data=data, follow_redirects=False)
 
 
+@functools.cache
+def _users(role: Role) -> bytes:
+    """Return a table with one user; it costs a password hash, which is slow by design, once for all tests."""
+    with tempfile.TemporaryDirectory() as directory:
+        add_users(Path(directory), role)
+        return Operator(Path(directory)).users_db.read_bytes()
+
+
 @contextlib.contextmanager
 def client(directory: Path, config: Config | str = "", role: Role = "administrator") -> Iterator[Visitor]:
     """A console in this process on a state directory with `config` (or a document) committed, and somebody signed in."""
@@ -220,7 +230,7 @@ def client(directory: Path, config: Config | str = "", role: Role = "administrat
     if config != Config():
         configuration.replace(operator, config, force=True)
         configuration.commit(operator, "Begin")
-    add_users(state, role)
+    operator.users_db.write_bytes(_users(role))
     app = application(Operator(state))
     user = Users(operator.users_db).find(NAMES[role])
     assert user is not None

@@ -6,7 +6,6 @@ from typing import Any
 
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import Parameter
 from litestar.response import Template
 
 from gatepost.admin.operations import explain_in, groups, hat
@@ -24,21 +23,27 @@ from gatepost.errors import GatepostError
 ADMINISTRATOR = {"role": "administrator"}
 TITLE = "HAT Overview"
 ALL = "ALL"
+EXAMPLE = """$PARTNER_TLS
+    ACCEPT {
+        tls = "require"
+    }
+
+PARTNERS:
+    198.51.100.0/24
+        $PARTNER_TLS
+
+ALL
+    ACCEPT"""
 
 
 @get(["/hat", "/hat/{listener:str}"])
 @in_thread
-def overview(
-    desk: Desk,
-    listener: str = "",
-    host: str = "",
-    name: str = Parameter(default="", query="host_name"),
-) -> Template:
+def overview(desk: Desk, listener: str = "", host: str = "", host_name: str = "") -> Template:
     """Show the table, and where a host falls when one is asked for."""
     config = current(desk.operator)
     if not config.listeners:
         return desk.page("hat.html", title=TITLE, listener="", listeners={}, faults={})
-    return _page(desk, config, listener, Form(host=host.strip(), host_name=name.strip()), {})
+    return _page(desk, config, listener, Form(host=host.strip(), host_name=host_name.strip()), {})
 
 
 @post("/hat/{listener:str}/move", opt=ADMINISTRATOR)
@@ -146,7 +151,7 @@ def _exchange(listener: str) -> Exchange:
         back=_path(listener),
         export=f"{_path(listener)}/export",
         hint="A Host Access Table in the appliance's text form: policies, sender groups, the ALL row last.",
-        example='$PARTNER_TLS\n    ACCEPT {\n        tls = "require"\n    }\n\nPARTNERS:\n    198.51.100.0/24\n        $PARTNER_TLS\n\nALL\n    ACCEPT',
+        example=EXAMPLE,
     )
 
 

@@ -150,3 +150,14 @@ def test_what_cannot_be_taken_says_why_and_what_can_is_live(served: Served) -> N
     assert served.handshake("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA") == "ECDHE-ECDSA-AES128-SHA"
     revision = served.gateway.json("config", "log")[0]
     assert revision["comment"] == "Take what there is"
+
+
+def test_verify_foretells_what_a_real_client_gets(served: Served) -> None:
+    string = "ECDHE+CHACHA20:ECDHE+AESGCM"
+    with Console(served.gateway.state) as console:
+        seen = console.type("sslconfig", "verify", string, "n")
+        foretold = re.search(r"\nopenssl-tls1\.2 +TLSv1\.2 .*\n +(\S+)", seen)
+        assert foretold, seen
+        console.type("inbound", "", string, "", "", "", "", "commit", "As verified")
+    assert foretold[1] == "ECDHE-ECDSA-CHACHA20-POLY1305"
+    assert served.handshake("-tls1_2") == foretold[1]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import shlex
 from collections.abc import Callable
+from contextlib import closing
 from typing import NoReturn, get_args
 
 from gatepost.admin.console import asking
@@ -40,21 +42,28 @@ async def grep(talk: Talk, rest: str) -> None:
     """
     asked = _grep_words(rest) if rest else await _grep_questions(talk)
     wanted = logs.pattern(asked.pattern, ignore_case=asked.ignore_case)
-    follower = logs.Follower(talk.operator, asked.log) if asked.tail else None
-    if follower is not None:
+    if not asked.tail:
+        await _search(talk, asked, wanted)
+        return
+    with closing(logs.Follower(talk.operator, asked.log)) as follower:
         follower.last(0)
+        if await _search(talk, asked, wanted):
+            await _follow(talk, follower, lambda line: (wanted.search(line) is None) == asked.invert)
+
+
+async def _search(talk: Talk, asked: argparse.Namespace, wanted: re.Pattern[str]) -> bool:
+    """Show what is found; False when the person has seen enough."""
     room = PAGE
     async for lines in logs.grep(talk.operator, asked.log, wanted, invert=asked.invert):
-        while asked.paginate and len(lines) >= room:
+        while asked.paginate and len(lines) > room:
             talk.say(*lines[:room])
             if not await talk.yes("Continue?", True):
-                return
+                return False
             lines, room = lines[room:], PAGE
         if lines:
             talk.say(*lines)
             room -= len(lines)
-    if follower is not None:
-        await _follow(talk, follower, lambda line: (wanted.search(line) is None) == asked.invert)
+    return True
 
 
 def _grep_words(rest: str) -> argparse.Namespace:
@@ -133,19 +142,16 @@ async def _find_by_words(talk: Talk, rest: str) -> None:
 async def tail(talk: Talk, rest: str) -> None:
     """Shows the last lines of a log and then those that are written, until Ctrl-C, a line typed, or the end of the input."""
     log = rest or await _log(talk, "Enter the number of the log you wish to tail.")
-    follower = logs.Follower(talk.operator, log)
-    talk.say("", "Press Ctrl-C to stop.", *follower.last(LAST))
-    await _follow(talk, follower, lambda line: True)
+    with closing(logs.Follower(talk.operator, log)) as follower:
+        talk.say("", "Press Ctrl-C to stop.", *follower.last(LAST))
+        await _follow(talk, follower, lambda line: True)
 
 
 async def _follow(talk: Talk, follower: logs.Follower, wanted: Callable[[str], bool]) -> None:
-    try:
-        while not await talk.idle(LOOK):
-            lines = [line for line in follower.more() if wanted(line)]
-            if lines:
-                talk.say(*lines)
-    finally:
-        follower.close()
+    while not await talk.idle(LOOK):
+        lines = [line for line in follower.more() if wanted(line)]
+        if lines:
+            talk.say(*lines)
 
 
 async def _log(talk: Talk, question: str) -> str:

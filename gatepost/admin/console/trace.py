@@ -9,8 +9,8 @@ from functools import partial
 from gatepost.admin.console import asking
 from gatepost.admin.console.commands import Command
 from gatepost.admin.console.talk import Talk
-from gatepost.admin.operations import drafts
 from gatepost.admin.operations.hosts import read_address, read_name
+from gatepost.admin.operations.stores import load
 from gatepost.admin.operations.tables import listener_of, read_path
 from gatepost.admin.operations.trace import Message, Trace
 from gatepost.admin.operations.trace import trace as follow
@@ -42,7 +42,7 @@ async def _ask(talk: Talk, draft: bool) -> Trace:
         "Enter the fully qualified domain name of the source IP; an empty line looks it up",
         check=lambda text: read_name(text) if text else "",
     )
-    listener = await _listener(talk)
+    listener = await _listener(talk, draft)
     sender = await talk.text(
         "Enter the Envelope Sender address; <> for the null sender", check=partial(_address, what="sender")
     )
@@ -65,8 +65,8 @@ async def _ask(talk: Talk, draft: bool) -> Trace:
     )
 
 
-async def _listener(talk: Talk) -> str:
-    config = drafts.current(talk.operator)
+async def _listener(talk: Talk, draft: bool) -> str:
+    config = load(talk.operator, draft=draft).config
     first, _ = listener_of(config, "")
     if len(config.listeners) == 1:
         return first

@@ -8,6 +8,7 @@ leaves a server free, this tells what the library that we carry does; tests hold
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from gatepost.tls import registry
@@ -73,8 +74,7 @@ def _takes_older(offer: Offer) -> bool:
 
 
 def _suites(offer: Offer, allowance: Offer, version: str, keys: Collection[str], ours: str) -> Meeting:
-    offered = [name for name in offer.suites if name not in registry.SIGNALS and _fits(name, version)]
-    allowed = [name for name in allowance.suites if _fits(name, version)]
+    offered, allowed = _of_version(offer.suites, version), _of_version(allowance.suites, version)
     common = [name for name in allowed if name in offered]
     if not common:
         return Meeting(
@@ -86,7 +86,8 @@ def _suites(offer: Offer, allowance: Offer, version: str, keys: Collection[str],
         return Meeting(
             reason=f"no suite in common that our certificate ({_or(types)}) can serve: both sides have {listed(common)}"
         )
-    usable = tuple(name for name in served if _exchanges(name, offer, allowance, version))
+    groups = common_groups(offer, allowance, version)
+    usable = tuple(name for name in served if _exchanges(name, offer, groups, version))
     reason = (
         _fallback(offer, allowance, version)
         or _signature(offer, allowance, version, keys)
@@ -113,8 +114,11 @@ def _signature(offer: Offer, allowance: Offer, version: str, keys: Collection[st
     if registry.version_rank(version) < registry.version_rank(_TLS12):
         return ""  # its elders have but one signature for each kind of key
     taken = offer.signatures or (() if version == TLS13 else _WITHOUT_EXTENSION)
-    ours = [name for name in taken if not allowance.signatures or name in allowance.signatures]
-    if any(_signs(key, name, version) for key in keys for name in ours):
+    if any(
+        _signs(key, name, version) and (not allowance.signatures or name in allowance.signatures)
+        for key in keys
+        for name in taken
+    ):
         return ""
     types = {key.partition(" ")[0] for key in keys} if version != TLS13 else keys
     return f"no signature in common: peer takes {listed(taken)}; our certificate's key is {_or(types)}"
@@ -141,13 +145,12 @@ def _curve(offer: Offer, version: str, served: Sequence[str], keys: Collection[s
     return f"peer does not take our certificate's curve: peer offers {listed(offer.groups)}; our key is {_or(keys)}"
 
 
-def _exchanges(suite: str, offer: Offer, allowance: Offer, version: str) -> bool:
-    """Whether a suite can exchange keys.
+def _exchanges(suite: str, offer: Offer, common: Sequence[str], version: str) -> bool:
+    """Whether a suite can exchange keys with the groups that both sides have.
 
     A client that names no groups could be served any curve (RFC 8422 4), but the library then serves none. One that names
     finite-field groups takes no other Diffie-Hellman (RFC 7919 4).
     """
-    common = common_groups(offer, allowance, version)
     if version == TLS13:
         return bool(common)
     if "_ECDHE_" in suite:
@@ -172,6 +175,12 @@ def _has_group(version: str, group: str) -> bool:
 def is_finite(group: str) -> bool:
     """Whether a group is a finite field rather than a curve (RFC 7919)."""
     return group.startswith("ffdhe")
+
+
+@lru_cache(maxsize=256)
+def _of_version(suites: tuple[str, ...], version: str) -> tuple[str, ...]:
+    """Return the suites that a version has; remembered, for the few programs that send mail offer the same few lists."""
+    return tuple(name for name in suites if name not in registry.SIGNALS and _fits(name, version))
 
 
 def _fits(suite: str, version: str) -> bool:

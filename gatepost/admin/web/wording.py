@@ -10,7 +10,15 @@ from gatepost import __version__
 
 NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Monitor", (("Overview", "/"),)),
-    ("Mail Policies", (("Add Partner", "/partner"), ("HAT Overview", "/hat"), ("Mail Flow Policies", "/policies"))),
+    (
+        "Mail Policies",
+        (
+            ("Add Partner", "/partner"),
+            ("HAT Overview", "/hat"),
+            ("Mail Flow Policies", "/policies"),
+            ("Recipient Access Table", "/rat"),
+        ),
+    ),
 )
 """The menu: headings as the appliance has them, each with its pages."""
 

@@ -7,7 +7,8 @@ import re
 from typing import Any
 
 from gatepost.admin.operations import groups
-from gatepost.admin.web.pages.sender_groups import MAX_TYPED, PAGE
+from gatepost.admin.web.pages.sender_groups import MAX_TYPED
+from gatepost.admin.web.paging import PAGE
 from gatepost.config.model import Config, Listener, MailFlowPolicy, SenderGroup
 from tests.admin.web.conftest import SignIn
 from tests.support.web import Visitor

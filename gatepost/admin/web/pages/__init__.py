@@ -17,6 +17,7 @@ from gatepost.admin.web.pages import (
     overview,
     partner,
     policies,
+    recipients,
     sender_groups,
 )
 
@@ -27,6 +28,7 @@ MODULES: tuple[ModuleType, ...] = (
     partner,
     hat,
     sender_groups,
+    recipients,
     commit,
 )
 NEW_PASSWORD = "/password"

@@ -16,6 +16,7 @@ from gatepost.admin.web import exchange, faults
 from gatepost.admin.web.desk import Desk
 from gatepost.admin.web.exchange import Exchange
 from gatepost.admin.web.forms import Form, filled
+from gatepost.admin.web.paging import paged
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import BARE_BEHAVIORS, Config, Listener
 from gatepost.errors import GatepostError
@@ -38,12 +39,13 @@ ALL
 
 @get(["/hat", "/hat/{listener:str}"])
 @in_thread
-def overview(desk: Desk, listener: str = "", host: str = "", host_name: str = "") -> Template:
+def overview(desk: Desk, listener: str = "", host: str = "", host_name: str = "", find: str = "", page: int = 1) -> Template:
     """Show the table, and where a host falls when one is asked for."""
     config = current(desk.operator)
     if not config.listeners:
         return desk.page("hat.html", title=TITLE, listener="", listeners={}, faults={})
-    return _page(desk, config, listener, Form(host=host.strip(), host_name=host_name.strip()), {})
+    form = Form(host=host.strip(), host_name=host_name.strip())
+    return _page(desk, config, listener, form, {}, find=find, page=page)
 
 
 @post("/hat/{listener:str}/move", opt=ADMINISTRATOR)
@@ -109,7 +111,9 @@ def policy_names(listener: Listener) -> list[str]:
     return [*listener.policies, *(bare for bare in BARE_BEHAVIORS if bare not in listener.policies)]
 
 
-def _page(desk: Desk, config: Config, listener: str, form: Form, told: dict[str, str]) -> Template:
+def _page(
+    desk: Desk, config: Config, listener: str, form: Form, told: dict[str, str], *, find: str = "", page: int = 1
+) -> Template:
     name = listener or listener_of(config, "")[0]
     entry = listener_named(config, name)
     found: Inbound | None = None
@@ -124,6 +128,7 @@ def _page(desk: Desk, config: Config, listener: str, form: Form, told: dict[str,
         "listener": name,
         "listeners": config.listeners,
         "entry": entry,
+        "paged": paged(entry.sender_groups, find, page, lambda group: group.name),
         "all_hosts": entry.all_hosts or implied,
         "all_policies": [policy for policy in policy_names(entry) if _may_end(entry, policy)],
         "form": form,

@@ -18,6 +18,7 @@ from gatepost.admin.web import faults
 from gatepost.admin.web.desk import Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.pages.hat import ADMINISTRATOR, listener_named, policy_names
+from gatepost.admin.web.paging import paged
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import Listener, SenderGroup
 from gatepost.errors import GatepostError
@@ -25,8 +26,6 @@ from gatepost.errors import GatepostError
 FIELDS = frozenset({"name", "policy", "comment", "senders"})
 MAX_TYPED = 1000
 """Members that a text area holds."""
-PAGE = 200
-"""Members of a large group on one page."""
 
 
 @get("/hat/{listener:str}/new")
@@ -43,7 +42,7 @@ def edit_page(desk: Desk, listener: str, group: str, find: str = "", page: int =
     """Show the form for a sender group; of a large one the members that hold a text, a page of them."""
     entry = listener_named(current(desk.operator), listener)
     row = _row(entry, group)
-    return _page(desk, listener, entry, row, _values(row), {}, find=find.strip(), page=page)
+    return _page(desk, listener, entry, row, _values(row), {}, find=find, page=page)
 
 
 @post("/hat/{listener:str}/new", opt=ADMINISTRATOR)
@@ -154,20 +153,13 @@ def _page(
     page: int = 1,
 ) -> Template:
     large = row is not None and len(row.senders) > MAX_TYPED
-    matching = [member for member in row.senders if find.lower() in member.lower()] if row and large else []
-    pages = max(1, -(-len(matching) // PAGE))
-    page = min(max(page, 1), pages)
     context: dict[str, Any] = {
         "listener": listener,
         "row": row,
         "form": form,
         "policies": policy_names(entry),
         "large": large,
-        "find": find,
-        "matching": len(matching),
-        "members": matching[(page - 1) * PAGE : page * PAGE],
-        "page": page,
-        "pages": pages,
+        "paged": paged(row.senders, find, page) if row and large else None,
         "tag": desk.tag(),
     }
     title = f"{row.name if row else 'New Sender Group'} - {listener}"

@@ -74,8 +74,7 @@ class Users:
         self._engine = sql.create_engine(f"sqlite:///{path}", poolclass=sql.NullPool)
         self._hasher = PasswordHasher()
         try:
-            _METADATA.create_all(self._engine)
-            self._add_columns()
+            self._make_tables()
         except sql.exc.DatabaseError as error:
             raise StateError(f"{path} is damaged or cannot be used, it was left as it is: {error.orig}") from None
 
@@ -166,14 +165,20 @@ class Users:
         except (VerificationError, InvalidHashError):
             return False
 
-    def _add_columns(self) -> None:
-        """Bring a table of an earlier version up to date."""
+    def _make_tables(self) -> None:
+        """Make what is not there yet, and bring a table of an earlier version up to date; others may do so just now."""
         with self._engine.begin() as connection:
+            for table in _METADATA.sorted_tables:
+                connection.execute(sql.schema.CreateTable(table, if_not_exists=True))
             there = {column["name"] for column in sql.inspect(connection).get_columns("users")}
             for column in _USERS.columns:
                 if column.name not in there:
                     made = sql.schema.CreateColumn(column).compile(self._engine)
-                    connection.execute(sql.text(f"ALTER TABLE users ADD COLUMN {made}"))
+                    try:
+                        connection.execute(sql.text(f"ALTER TABLE users ADD COLUMN {made}"))
+                    except sql.exc.OperationalError as error:
+                        if "duplicate column" not in str(error.orig):
+                            raise
 
     @staticmethod
     def _keep_one(connection: sql.Connection, name: str, role: Role) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +97,11 @@ def test_the_first_administrator_must_change_the_password(gatepost: Terminal) ->
     users.set_password("admin", "another long word")
     assert not users.find("admin").must_change  # type: ignore[union-attr]
     assert users.make_first() == ""
+
+
+def test_several_may_open_it_for_the_first_time_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "users.db"
+    for _ in range(10):
+        path.unlink(missing_ok=True)
+        with ThreadPoolExecutor(8) as pool:
+            assert [users.list() for users in pool.map(lambda _: Users(path), range(8))] == [[]] * 8

@@ -16,6 +16,7 @@ import pytest
 
 from gatepost.admin.operations import documents
 from gatepost.admin.operations.operator import Operator
+from gatepost.admin.ssh_keys import read_keys
 from gatepost.admin.users import Users
 from tests.support.client import Client
 from tests.support.console import Terminal, type_secret
@@ -69,10 +70,11 @@ def served(tmp_path: Path, key: Path) -> Iterator[Served]:
     smtp, port = free_port(), free_port()
     key.with_name("known_hosts").unlink(missing_ok=True)
     with gateway(tmp_path, document(smtp, port)) as one:
-        one.cli("user", "add", "anna", "--password-stdin", input=f"{PASSWORD}\n")
-        one.cli("user", "add-key", "anna", f"{key}.pub")
+        made = Served(one, smtp, port, key)
+        made.users.add("anna", PASSWORD)
+        made.users.add_keys("anna", read_keys(Path(f"{key}.pub").read_text()))
         wait_for(lambda: listening(port), "the console over SSH listens")
-        yield Served(one, smtp, port, key)
+        yield made
 
 
 def client(served: Served, **options: object) -> asyncssh.connect:
@@ -119,10 +121,27 @@ def test_at_a_terminal(served: Served) -> None:
         terminal.send("\x04")
         terminal.expect("mx1.example.com> ")
         type_secret(terminal, "s3cret")
+        terminal.send("tail mail_logs\r")
+        terminal.expect("Gatepost")
+        terminal.send("\x03")
+        terminal.expect("mx1.example.com> ")
         terminal.send("\x04")
         assert terminal.wait() == 0
         assert "s3cret" not in terminal.screen
         assert "they stay in the draft" in terminal.screen
+
+
+async def test_whoever_does_not_read_holds_up_nobody(served: Served) -> None:
+    big = served.state / "configuration"
+    big.mkdir(mode=0o700)
+    entries = ",".join(f'"{number:040}@example.com"' for number in range(100_000))
+    (big / "big.toml").write_text(f"[address_lists.big]\naddresses = [{entries}]\n")
+    async with client(served, client_keys=[str(served.key)]) as connection:
+        process = await connection.create_process(term_type=None)
+        process.stdin.write("loadconfig\nbig.toml\nshowconfig draft\n")
+        await process.stdout.readuntil("[address_lists.big]")
+        assert served.ssh("version").returncode == 0
+    assert served.ssh("version").returncode == 0
 
 
 def test_strangers_are_refused_and_told(served: Served) -> None:

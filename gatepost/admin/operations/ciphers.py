@@ -5,6 +5,7 @@ Judges by the same functions as the check of a configuration. Changes nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import msgspec
@@ -61,8 +62,8 @@ def consider(operator: Operator, name: str, changed: TlsProfile) -> list[Problem
 
 
 def _draft(operator: Operator) -> Config:
-    """Return the draft, or an empty document where nothing is configured yet: strings can be judged without."""
-    return load(operator, draft=True).config if operator.config_db.exists() else Config()
+    """Return the draft, or an empty document where none is to be read: strings can be judged without."""
+    return load(operator, draft=True).config if os.access(operator.config_db, os.R_OK) else Config()
 
 
 def _shown(config: Config) -> list[str]:

@@ -80,11 +80,11 @@ def costs(operator: Operator) -> Costs | None:
 def measure(operator: Operator, told: Told = lambda doing, done, of: None, *, seconds: float = SECONDS) -> Costs:
     """Measure, which takes about fifteen seconds of one core at the lowest priority, and keep the figures.
 
-    Kept only where there is a state directory. Blocks; may be called in a thread. GatepostError when it fails.
+    Kept only where there is a state directory of ours to write. Blocks; may be called in a thread. GatepostError when it fails.
     """
     figures = _run(Order(others=_others(operator), seconds=seconds), told)
     made = Costs(machine=machine(), measured_at=time.time(), figures=figures)
-    if operator.state.is_dir():
+    if os.access(operator.state, os.W_OK):
         _keep(operator.state / FILE, msgspec.json.encode(made))
     return made
 
@@ -124,7 +124,7 @@ def _others(operator: Operator) -> tuple[KeyPair, ...]:
 
 
 def _installed(operator: Operator) -> Iterator[tuple[str, KeyPair]]:
-    config = load(operator, draft=True).config if operator.config_db.exists() else Config()
+    config = load(operator, draft=True).config if os.access(operator.config_db, os.R_OK) else Config()
     for entry in config.certificates.values():
         try:
             yield (

@@ -170,8 +170,14 @@ def test_without_an_offer_each_client_on_record_is_shown(configured: Terminal) -
 
 
 def test_a_host_that_gets_no_tls_negotiates_nothing(configured: Terminal) -> None:
-    told = configured.json("explain", "in", "203.0.113.66", "--name", "x.example")
+    question = ["explain", "in", "203.0.113.66", "--name", "x.example"]
+    assert configured.json(*question)["negotiations"] == []
+    told = configured.json(*question, "--offer", "curl")
     assert told["negotiations"] == []
+    assert told["sections"][-1]["sentences"] == ["There is none: the connection ends before it, so the offer is never made."]
+    configured("config", "set", "listeners.InboundMail.policies.BLOCKED", '{ tls = "no" }')
+    told = configured.json(*question, "--offer", "curl", "--draft")
+    assert told["sections"][-1]["sentences"] == ["There is none: STARTTLS is not offered, so the offer is never made."]
 
 
 @pytest.mark.parametrize(
@@ -182,8 +188,8 @@ def test_a_host_that_gets_no_tls_negotiates_nothing(configured: Terminal) -> Non
             [
                 "Its offer: Java 17 held to TLS 1.2: openjdk 17",
                 "It would get TLSv1.2 with ECDHE-ECDSA-AES256-GCM-SHA384 and group X25519.",
-                "Our order decided (cipher_order = server): it stands first in our list of what the client offers; "
-                "the other order would have come to the same.",
+                "Our order decided (cipher_order = server): it is the first of ours that the client offers and can be "
+                "served; the other order would have come to the same.",
                 "The runner-up is ECDHE-ECDSA-AES128-GCM-SHA256.",
                 "The certificate mx (EC P-256) is shown; the client asks for no name.",
             ],
@@ -223,7 +229,8 @@ def test_whose_order_decides_is_told_with_what_the_other_would_have_come_to(conf
     told = _flat(configured(*question).out)
     assert "It would get TLSv1.2 with ECDHE-ECDSA-AES256-GCM-SHA384 and group X25519." in told
     assert (
-        "The client's order decided (cipher_order = client): it stands first in the client's list of what we allow; " in told
+        "The client's order decided (cipher_order = client): it is the first of the client's that we allow and can serve; "
+        in told
     )
     assert "by our order it would have been ECDHE-ECDSA-CHACHA20-POLY1305 and group P-384." in told
 

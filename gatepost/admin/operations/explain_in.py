@@ -92,7 +92,9 @@ def inbound(
     given = given_offer(offer) if offer else session_offer(operator, icid) if icid is not None else None
     question = Question(host=host, name=name, sender=sender, recipient=recipient, listener=listener, given=given)
     now = explained(load(operator, draft=draft), question)
-    return now if draft else with_draft(operator, now, lambda pending: explained(pending, question))
+    # of the same address: the DNS may well name a host's addresses in another order the next time
+    again = msgspec.structs.replace(question, host=now.address)
+    return now if draft else with_draft(operator, now, lambda pending: explained(pending, again))
 
 
 def explained(loaded: Loaded, question: Question) -> Inbound:
@@ -158,10 +160,10 @@ def _encryption(
 ) -> tuple[list[Section], list[Negotiation]]:
     """Say what TLS is asked for and what it comes to."""
     if policy.behavior not in ("accept", "relay"):
-        return [], []
+        return _none(given, "the connection ends before it"), []
     sections = [Section("TLS", _tls(config, policy))]
     if policy.tls == "no":
-        return sections, []
+        return [*sections, *_none(given, "STARTTLS is not offered")], []
     sections.append(Section("Ciphers", profiles.inbound(config, policy.tls_profile, listener.certificates)))
     try:
         side = negotiation.side_of(config, listener, policy)
@@ -171,6 +173,10 @@ def _encryption(
         return sections, [negotiate(side, one) for one in on_record()]
     said = negotiation.sentences(side, listener.certificates, policy, given)
     return [*sections, Section("Handshake", said)], [negotiate(side, given)]
+
+
+def _none(given: Given | None, why: str) -> list[Section]:
+    return [Section("Handshake", [f"There is none: {why}, so the offer is never made."])] if given else []
 
 
 def _envelope(config: Config, listener: Listener, policy: Policy, question: Question) -> Iterator[Section]:

@@ -51,9 +51,11 @@ def sentences(side: ServerContext, certificates: list[str], policy: Policy, give
 
 def _whose(side: ServerContext, given: Given, told: Negotiation, key: str) -> str:
     if told.order == "server":
-        said = "Our order decided (cipher_order = server): it stands first in our list of what the client offers"
+        said = "Our order decided (cipher_order = server): it is the first of ours that the client offers and can be served"
     else:
-        said = "The client's order decided (cipher_order = client): it stands first in the client's list of what we allow"
+        said = (
+            "The client's order decided (cipher_order = client): it is the first of the client's that we allow and can serve"
+        )
     other = "client" if told.order == "server" else "server"
     turned = choose(given.offer, side.allowance, (key,), order=other)
     here, there = Choice(suite=told.suite, group=told.group), Choice(suite=turned.suite, group=turned.group)

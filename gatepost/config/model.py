@@ -303,7 +303,7 @@ class Config(_Document, frozen=True, kw_only=True):
     certificates: dict[str, Certificate] = {}
     """Certificates and keys by name."""
     tls_profiles: dict[str, TlsProfile] = {}
-    """The three built-in ones, gui, inbound and outbound, exist with the defaults when they are not named."""
+    """The three built-in ones, gui, inbound and outbound, exist when they are not named; gui without DHE."""
     address_lists: dict[str, AddressList] = {}
     """Lists of envelope addresses by name."""
     listeners: dict[str, Listener] = {}
@@ -324,7 +324,12 @@ class Config(_Document, frozen=True, kw_only=True):
 
 ROW_NAMES: dict[type, str] = {SenderGroup: "name", Recipient: "match", DomainMapping: "match"}
 """Tables that stand in lists, and the field that names a row in a path."""
-BUILTIN_PROFILES = ("gui", "inbound", "outbound")
+BUILTIN_PROFILES = {
+    "gui": TlsProfile(ciphers="ECDHE+AESGCM:ECDHE+CHACHA20"),
+    "inbound": TlsProfile(),
+    "outbound": TlsProfile(),
+}
+"""What the built-in profiles are where the document leaves them out: every browser has elliptic curves."""
 BARE_BEHAVIORS = ("ACCEPT", "RELAY", "REJECT", "TCPREFUSE", "CONTINUE")
 
 
@@ -342,7 +347,7 @@ def size_in_octets(size: Size) -> int:
 
 def tls_profile(config: Config, name: str) -> TlsProfile | None:
     """Return the named profile, a built-in one with its defaults where the document leaves it out."""
-    return config.tls_profiles.get(name) or (TlsProfile() if name in BUILTIN_PROFILES else None)
+    return config.tls_profiles.get(name) or BUILTIN_PROFILES.get(name)
 
 
 def bounce_profile(config: Config, name: str) -> BounceProfile | None:

@@ -17,10 +17,6 @@ from tests.support.gateway import Gateway, gateway
 from tests.support.process import free_port, run
 
 DISCARD = 9
-PROFILES = """
-[tls_profiles.gui]
-ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20"
-"""
 LISTENER = """
 certificates = ["mx"]
 """
@@ -80,7 +76,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     port = free_port()
     with gateway(tmp_path, start=False) as one:
         certificates.make_self_signed(Operator(one.state, "test"), "mx", hostnames=["mx1.example.com"])
-        one.configure(relay(port, DISCARD, more=LISTENER, policy='tls = "preferred"') + PROFILES)
+        one.configure(relay(port, DISCARD, more=LISTENER, policy='tls = "preferred"'))
         one.start()
         yield Served(one, port)
 

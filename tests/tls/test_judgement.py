@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gatepost.tls import history
+from gatepost.tls.catalogue import catalogue, serves
 from gatepost.tls.ciphers import expand, named
 from gatepost.tls.judgement import Held, judge
 
@@ -160,6 +164,37 @@ def test_each_certificate_needs_a_suite(spec, certificates, refused):
     refusals = judge(spec, certificates=certificates).refusals
     assert bool(refusals) == bool(refused)
     assert all(refused in refusal.wrong and refusal.certificate for refusal in refusals)
+
+
+WORDS = st.one_of(
+    st.sampled_from(
+        [*catalogue(), *history.spellings(), "RC4-SHA", "EXPORT", "bf-cbc", "SSLv3", "TLSv1.3", "@STRENGTH", "HIHG"]
+    ),
+    st.text(alphabet="ADEHSN+-_=@!.123 ", max_size=8),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+)
+METHODS = [OLD, ("TLSv1.0",), ("TLSv1.2",), ("TLSv1.2", "TLSv1.3"), ("TLSv1.3",), ()]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    words=st.lists(st.tuples(st.sampled_from(["", "", "!", "-", "+"]), WORDS), max_size=6), methods=st.sampled_from(METHODS)
+)
+def test_any_string_is_judged_as_the_library_reads_it(words, methods):
+    """A word that is said to select does so by itself, another does not, and what is taken can be served."""
+    spec = ":".join(f"{sign}{word}" for sign, word in words)
+    judgement = judge(spec, methods, [RSA])
+    classic = [version for version in methods if version in OLD]
+    assert [suite.name for suite in judgement.suites] == list(expand(spec, classic))
+    for place, token in enumerate(judgement.tokens):
+        assert (token.effect == "selects") <= bool(token.suites)
+        assert (token.effect == "nothing") == bool(token in judgement.dead and token.why)
+        if token.effect == "nothing" and "DEFAULT" not in token.text.upper() and place == 0 and "@SECLEVEL" not in spec:
+            assert not expand(token.text, classic)
+    if classic and not judgement.refusals:
+        for version in classic:
+            names = expand(spec, [version])
+            assert any(serves(catalogue()[name], RSA.key) for name in names)
 
 
 @pytest.mark.parametrize("spec", ["", ":::", "\0", "ä:AES", "x" * 5000, "ALL:@SECLEVEL=9", "+", "a" + "+b" * 200, "!-+@"])

@@ -80,7 +80,8 @@ def costs(operator: Operator) -> Costs | None:
 def measure(operator: Operator, told: Told = lambda doing, done, of: None, *, seconds: float = SECONDS) -> Costs:
     """Measure, which takes about fifteen seconds of one core at the lowest priority, and keep the figures.
 
-    Kept only where there is a state directory of ours to write. Blocks; may be called in a thread. GatepostError when it fails.
+    Kept only where there is a state directory that may be written. Blocks; may be called in a thread. GatepostError when it
+    fails.
     """
     figures = _run(Order(others=_others(operator), seconds=seconds), told)
     made = Costs(machine=machine(), measured_at=time.time(), figures=figures)

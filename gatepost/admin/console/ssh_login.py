@@ -96,8 +96,8 @@ class Login(asyncssh.SSHServer):
         if wait:
             self._tell(f"SSH login refused: too many failed logins, again in {wait:.0f} seconds")
             return False
+        self._door.throttle.attempt(*keys)
         if not await self._door.verify(username, password):
-            self._door.throttle.failed(*keys)
             self._tell("SSH login failed: wrong password or unknown user")
             return False
         self._door.throttle.succeeded(*keys)

@@ -9,18 +9,20 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import anyio
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Litestar, Request, Response
-from litestar.datastructures import MutableScopeHeaders, State
+from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
 from litestar.static_files import create_static_files_router
 from litestar.status_codes import HTTP_303_SEE_OTHER
 from litestar.template import TemplateConfig
-from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
+from litestar.types import ControllerRouterHandler
 
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.users import Users
@@ -28,6 +30,7 @@ from gatepost.admin.web import pages, wording
 from gatepost.admin.web.audit import Audit
 from gatepost.admin.web.conflict import conflict_page
 from gatepost.admin.web.desk import COOKIE, Desk, PasswordDue
+from gatepost.admin.web.headers import put_headers
 from gatepost.admin.web.sessions import Sessions, Throttle
 from gatepost.admin.web.shown import Shown
 from gatepost.errors import Conflict, GatepostError
@@ -36,19 +39,8 @@ from gatepost.records.backlog import note
 HERE = Path(__file__).parent
 MAX_BODY = 16 << 20
 """Octets of one request: a configuration file with a large Host Access Table."""
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Strict-Transport-Security": "max-age=31536000",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
+HASHES = 4
+"""Passwords that are hashed at a time: each takes 64 MiB and a core for a moment, whoever sent it."""
 
 
 def application(operator: Operator) -> Litestar:
@@ -61,6 +53,7 @@ def application(operator: Operator) -> Litestar:
                 "users": Users(operator.users_db),
                 "sessions": Sessions(),
                 "throttle": Throttle(),
+                "hashing": anyio.CapacityLimiter(HASHES),
                 "audit": Audit(operator.state),
                 "shown": Shown(),
             }
@@ -68,7 +61,8 @@ def application(operator: Operator) -> Litestar:
         dependencies={"desk": Provide(pages.desk, sync_to_thread=True)},
         template_config=TemplateConfig(instance=JinjaTemplateEngine.from_environment(environment())),
         exception_handlers={HTTPException: _http_fault, GatepostError: _fault, Exception: _bug},
-        middleware=[_with_headers],
+        before_request=_same_origin,
+        before_send=[put_headers],
         request_max_body_size=MAX_BODY,
         openapi_config=None,
         debug=False,
@@ -93,21 +87,13 @@ def _routes() -> list[ControllerRouterHandler]:
     return [handler for module in pages.MODULES for handler in module.HANDLERS]
 
 
-def _with_headers(app: ASGIApp) -> ASGIApp:
-    """Put our headers on every response, those of faults too; only static files may be kept by the browser."""
-
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        async def tell(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableScopeHeaders.from_message(message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-                headers["Cache-Control"] = "max-age=3600" if scope["path"].startswith("/static/") else "no-store"
-            await send(message)
-
-        await app(scope, receive, tell)
-
-    return wrapped
+def _same_origin(request: Request[Any, Any, Any]) -> None:
+    """Refuse a change that a page of another site sends; those who are no browser say no origin."""
+    origin = request.headers.get("Origin")
+    if request.method == "GET" or origin is None:
+        return
+    if urlsplit(origin).netloc != request.headers.get("Host", ""):
+        raise PermissionDeniedException("this was sent by a page of another site; nothing was changed")
 
 
 def _http_fault(request: Request[Any, Any, Any], fault: HTTPException) -> Response[Any]:

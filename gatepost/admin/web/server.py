@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.users import Users
 from gatepost.admin.web.app import application
+from gatepost.admin.web.door import HEAD_SECONDS, Connection, Door, Http
 from gatepost.config.model import Config, tls_profile
 from gatepost.config.store import ConfigStore
 from gatepost.errors import GatepostError
-from gatepost.net.tls_protocol import TlsProtocol
 from gatepost.records.backlog import note
 from gatepost.service.process import die_with_parent
 from gatepost.snapshot import terms
@@ -110,8 +109,10 @@ def run(state: Path) -> None:
     held = Terms(state)
     held.context()
 
+    door = Door()
+
     def protocol(**arguments: Any) -> asyncio.Protocol:
-        return TlsProtocol(held.context(), H11Protocol(**arguments))
+        return Connection(door, held.context(), Http(**arguments))
 
     settings = uvicorn.Config(
         application(Operator(state)),
@@ -121,12 +122,11 @@ def run(state: Path) -> None:
         ws="none",
         lifespan="off",
         access_log=False,
-        log_level="warning",
+        log_level="error",  # what strangers send is no news
         server_header=False,
         date_header=True,
         proxy_headers=False,
-        timeout_keep_alive=30,
-        limit_concurrency=500,
+        timeout_keep_alive=int(HEAD_SECONDS),
     )
     server = uvicorn.Server(settings)
 

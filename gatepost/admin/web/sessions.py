@@ -101,14 +101,15 @@ class Throttle:
                 longest = max(longest, failures[-ATTEMPTS] + WINDOW - now)
         return longest
 
-    def failed(self, *keys: str) -> None:
-        """Note a failed login."""
+    def attempt(self, *keys: str) -> None:
+        """Count a login as failed before it is judged, so that many at once do not all find the way open."""
         for key in keys:
             self._failures.setdefault(key, deque(maxlen=ATTEMPTS)).append(self._now())
         while len(self._failures) > MAX_KEYS:
             del self._failures[next(iter(self._failures))]
 
-    def succeeded(self, *keys: str) -> None:
-        """Forget the failures of whoever has got in."""
-        for key in keys:
-            self._failures.pop(key, None)
+    def succeeded(self, account: str, address: str) -> None:
+        """Forget the failures of an account that was got into; of its address this one attempt, which was none."""
+        self._failures.pop(account, None)
+        if failures := self._failures.get(address):
+            failures.pop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import anyio.to_thread
@@ -19,6 +20,11 @@ from gatepost.admin.web.threads import in_thread
 from gatepost.errors import GatepostError
 
 WRONG = "the name or the password is wrong"
+MAX_BODY = 16 << 10
+"""Octets of a form from somebody who is not signed in."""
+MAX_NAME = 64
+MAX_SHOWN = 200
+"""Characters of a name that are shown and logged, whatever was sent."""
 
 
 @get("/login", sync_to_thread=False)
@@ -27,24 +33,24 @@ def login_page() -> Template:
     return _form("", "")
 
 
-@post("/login")
+@post("/login", request_max_body_size=MAX_BODY)
 async def login(request: Request[Any, Any, Any]) -> Response[Any]:
     """Sign somebody in."""
     form = await read_form(request)
-    name, password = form["name"].strip(), form["password"]
+    name, password = form["name"].strip()[:MAX_SHOWN], form["password"]
     state, address = request.app.state, _address(request)
     throttle: Throttle = state.throttle
-    keys = f"user {name.lower()}", f"address {address}"
+    keys = f"user {name[:MAX_NAME].lower()}", f"address {_network(address)}"
     if wait := throttle.wait(*keys):
         state.audit.tell(name, address, "login refused: too many failures")
         minutes = math.ceil(wait / 60)
         text = f"too many failed logins: try again in {minutes} minute{'s' * (minutes > 1)}"
         return _form(name, text, HTTP_429_TOO_MANY_REQUESTS)
-    users = Users(state.operator.users_db)
-    right = await anyio.to_thread.run_sync(users.verify, name, password)
+    throttle.attempt(*keys)
+    users: Users = state.users
+    right = await anyio.to_thread.run_sync(users.verify, name, password, limiter=state.hashing)
     user = users.find(name) if right else None
     if user is None:
-        throttle.failed(*keys)
         state.audit.tell(name, address, "login failed")
         return _form(name, WRONG, HTTP_401_UNAUTHORIZED)
     throttle.succeeded(*keys)
@@ -106,6 +112,15 @@ async def change_password(desk: Desk) -> Response[Any] | Template:
 
 def _form(name: str, fault: str, status: int = 200) -> Template:
     return Template("login.html", context={"title": "Sign in", "name": name, "fault": fault}, status_code=status)
+
+
+def _network(address: str) -> str:
+    """Return whom failures are counted against: one IPv4 address, the /64 that one IPv6 host has."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return address if parsed.version == 4 else str(ip_network((parsed, 64), strict=False))
 
 
 def _address(request: Request[Any, Any, Any]) -> str:

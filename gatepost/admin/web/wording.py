@@ -16,7 +16,15 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Add Partner", "/partner"),
             ("HAT Overview", "/hat"),
             ("Mail Flow Policies", "/policies"),
+            ("Address Lists", "/lists"),
             ("Recipient Access Table", "/rat"),
+        ),
+    ),
+    (
+        "Network",
+        (
+            ("SMTP Routes", "/routes"),
+            ("Bounce Profiles", "/bounces"),
         ),
     ),
 )

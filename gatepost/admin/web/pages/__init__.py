@@ -11,6 +11,8 @@ from litestar.handlers import BaseRouteHandler
 from gatepost.admin.users import Role
 from gatepost.admin.web.desk import Desk, PasswordDue, desk_of
 from gatepost.admin.web.pages import (
+    address_lists,
+    bounces,
     commit,
     hat,
     login,
@@ -18,6 +20,7 @@ from gatepost.admin.web.pages import (
     partner,
     policies,
     recipients,
+    routes,
     sender_groups,
 )
 
@@ -29,6 +32,9 @@ MODULES: tuple[ModuleType, ...] = (
     hat,
     sender_groups,
     recipients,
+    routes,
+    bounces,
+    address_lists,
     commit,
 )
 NEW_PASSWORD = "/password"

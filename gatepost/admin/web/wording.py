@@ -18,6 +18,7 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Mail Flow Policies", "/policies"),
             ("Address Lists", "/lists"),
             ("Recipient Access Table", "/rat"),
+            ("Destination Controls", "/destinations"),
         ),
     ),
     (

@@ -14,6 +14,7 @@ from gatepost.admin.web.pages import (
     address_lists,
     bounces,
     commit,
+    destinations,
     hat,
     login,
     overview,
@@ -35,6 +36,7 @@ MODULES: tuple[ModuleType, ...] = (
     routes,
     bounces,
     address_lists,
+    destinations,
     commit,
 )
 NEW_PASSWORD = "/password"

@@ -307,6 +307,39 @@ def test_a_draft_that_changes_something_else_is_told_as_such(configured: Termina
     assert told["sections"][-1]["sentences"] == ["Nothing of this would change; what the draft changes lies elsewhere."]
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("tls_profiles.inbound.ciphers", "RC4-SHA", "None can succeed: cipher string 'RC4-SHA' matches no suite"),
+        ("listeners.InboundMail.certificates", '["gone"]', "None can succeed: the certificate gone does not exist"),
+        ("listeners.InboundMail.certificates", "[]", "None can succeed: the listener has no certificate"),
+        (
+            "listeners.InboundMail.default_policy.tls_profile",
+            "gone",
+            "None can succeed: the TLS profile gone does not exist",
+        ),
+    ],
+)
+def test_a_draft_under_which_no_handshake_can_succeed_is_told(
+    configured: Terminal, path: str, value: str, told: str
+) -> None:
+    configured("config", "set", path, value)
+    question = ["explain", "in", "192.0.2.1", "--name", "x.example"]
+    changes = {change["path"]: change for change in configured.json(*question)["draft"]}
+    assert changes["handshakes"]["old"] == "as told here"
+    assert changes["handshakes"]["new"].startswith(told)
+    assert told in _flat(configured(*question, "--draft").out)
+
+
+def test_a_draft_that_lets_a_host_in_is_told(configured: Terminal) -> None:
+    configured("config", "set", "listeners.InboundMail.policies.BLOCKED", "{}")
+    changes = configured.json("explain", "in", "203.0.113.66", "--name", "x.example")["draft"]
+    assert [(change["path"], change["old"], change["new"]) for change in changes] == [
+        ("behaviour", "reject", "accept"),
+        ("handshakes", "there is none", "as --draft tells"),
+    ]
+
+
 def test_a_draft_without_the_listener_has_no_answer(configured: Terminal) -> None:
     configured("config", "unset", "listeners.InboundMail")
     told = configured.json("explain", "in", "198.51.100.7", "--name", "x.example", "--listener", "InboundMail")

@@ -164,8 +164,8 @@ def _encryption(
     sections = [Section("TLS", _tls(config, policy))]
     if policy.tls == "no":
         return [*sections, *_none(given, "STARTTLS is not offered")], []
-    sections.append(Section("Ciphers", profiles.inbound(config, policy.tls_profile, listener.certificates)))
     try:
+        sections.append(Section("Ciphers", profiles.inbound(config, policy.tls_profile, listener.certificates)))
         side = negotiation.side_of(config, listener, policy)
     except GatepostError as fault:
         return [*sections, Section("Handshake", [f"None can succeed: {fault}."])], []

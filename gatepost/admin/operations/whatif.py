@@ -17,7 +17,6 @@ from gatepost.errors import GatepostError
 
 Explained = TypeVar("Explained", Inbound, Outbound)
 
-_NOTHING = Negotiation(client="", origin="", reason="it is not offered")
 TITLE = "If the draft were committed"
 _HEAD = ("listener", "group", "entry", "policy", "behavior", "control", "route", "next_hops")
 _WORDS = {"group": "sender group", "control": "destination control", "next_hops": "next hops", "behavior": "behaviour"}
@@ -61,7 +60,10 @@ def _differences(now: Explained, then: Explained) -> Iterator[Change]:
             yield Change(setting.name, before[setting.name] or "none", setting.value or "none")
     yield from _lists(now, then)
     yield from _sentences(now, then)
-    yield from _negotiations(now.negotiations, then.negotiations)
+    if now.negotiations and then.negotiations:
+        yield from _negotiations(now.negotiations, then.negotiations)
+    elif now.negotiations or then.negotiations:
+        yield Change("handshakes", _handshakes(now, "as told here"), _handshakes(then, "as --draft tells"))
 
 
 def _lists(now: Explanation, then: Explanation) -> Iterator[Change]:
@@ -93,11 +95,14 @@ def _section(told: Explanation, title: str) -> list[str]:
 
 def _negotiations(now: list[Negotiation], then: list[Negotiation]) -> Iterator[Change]:
     """Compare what clients get; that one fails for another reason than before is no difference to it."""
-    old, new = ({one.client: one for one in told} for told in (now, then))
-    for client in dict.fromkeys([*old, *new]):
-        before, after = old.get(client, _NOTHING), new.get(client, _NOTHING)
+    for before, after in zip(now, then, strict=True):
         if str(before) != str(after) and (before.version or after.version):
-            yield Change(f"client {client}", str(before), str(after))
+            yield Change(f"client {before.client}", str(before), str(after))
+
+
+def _handshakes(told: Explanation, some: str) -> str:
+    said = [*_section(told, "Handshake"), "there is none"]
+    return some if told.negotiations else said[0].removesuffix(".")
 
 
 def _joined(sentences: list[str]) -> str:

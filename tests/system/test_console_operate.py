@@ -41,9 +41,6 @@ class Served:
         with smtplib.SMTP("127.0.0.1", self.port, "client.example", 15) as client:
             client.sendmail(sender, to, f"Subject: {subject}\r\n\r\nA body of {subject}.\r\n")
 
-    def waiting(self) -> int:
-        return int(self.gateway.json("queue", "list")["destinations"][0]["recipients"])
-
     def counted(self, messages: int) -> None:
         """Wait until the workers have reported so many messages in the queue."""
         wait_for(lambda: self.gateway.ask("status")["queue"]["messages"] == messages, f"{messages} wait")
@@ -108,22 +105,14 @@ def test_mail_is_held_shown_ended_and_sent_elsewhere(served: Served) -> None:
         assert 'redirect all mail in the queue to "relay.example"?\n[N]> y' in shown
         # first for joe and eve, third for eve, and the notification of the bounce
         assert "Redirecting messages, please wait.\n4 recipients redirected.\n" in shown
-        assert one.json("queue", "list")["destinations"] == [
-            {
-                "destination": "relay.example",
-                "recipients": 4,
-                "held": 0,
-                "untried": 0,
-                "next_due": pytest.approx(0, abs=1e12),
-            }
-        ]
+        (row,) = one.json("queue", "list")["destinations"]
+        assert (row["destination"], row["recipients"], row["untried"]) == ("relay.example", 4, 0)
         assert "eve@example.com (to relay.example)" in console.type("showrecipients all")
 
     # What was redirected goes there after a crash too.
     one.kill()
     one.start(2)
-    served.counted(0)
-    assert len(re.findall(r"Info: Message done DCID", one.log())) == 3
+    wait_for(lambda: one.log().count("Info: Message done DCID") == 3, "all of it goes out")
     assert served.other.connections > 0
     assert served.inside.connections == 0
 
@@ -198,7 +187,7 @@ def test_mail_put_off_is_tried_now(served: Served) -> None:
         assert "nothing waits for a retry to example.org" in console.type("delivernow", "1", "example.org")
         shown = console.type("delivernow", "1", "example.com")
         assert "Scheduling all messages to example.com for delivery.\n1 recipient will be tried now.\n" in shown
-        served.counted(0)
+        one.wait_log("Message finished")
         assert "Scheduling all messages for delivery." in console.type("delivernow all")
 
 

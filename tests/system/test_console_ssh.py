@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from gatepost.admin.operations import documents
+from gatepost.admin.operations import configuration, documents
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.ssh_keys import read_keys
 from gatepost.admin.users import Users
@@ -65,16 +66,36 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture
-def served(tmp_path: Path, key: Path) -> Iterator[Served]:
+@contextlib.contextmanager
+def serving(directory: Path, key: Path) -> Iterator[Served]:
     smtp, port = free_port(), free_port()
     key.with_name("known_hosts").unlink(missing_ok=True)
-    with gateway(tmp_path, document(smtp, port)) as one:
+    with gateway(directory, document(smtp, port)) as one:
         made = Served(one, smtp, port, key)
         made.users.add("anna", PASSWORD)
         made.users.add_keys("anna", read_keys(Path(f"{key}.pub").read_text()))
         wait_for(lambda: listening(port), "the console over SSH listens")
         yield made
+
+
+@pytest.fixture
+def served(tmp_path: Path, key: Path) -> Iterator[Served]:
+    with serving(tmp_path, key) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def one_for_all(tmp_path_factory: pytest.TempPathFactory, key: Path) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("shared"), key) as made:
+        yield made
+
+
+@pytest.fixture
+def shared(one_for_all: Served) -> Iterator[Served]:
+    """A gateway for tests that commit nothing and mistype no password."""
+    one_for_all.key.with_name("known_hosts").unlink(missing_ok=True)
+    yield one_for_all
+    configuration.clear(Operator(one_for_all.state))
 
 
 def client(served: Served, **options: object) -> asyncssh.connect:
@@ -97,19 +118,19 @@ def test_a_key_signs_in_and_a_commit_is_live(served: Served) -> None:
     assert "anna from 127.0.0.1: left the console over SSH" in wait_for(served.audit, "an audit log")
 
 
-def test_one_command_and_its_status(served: Served) -> None:
-    assert re.fullmatch(r"\nGatepost \d.*\n", served.ssh("version").stdout)
-    refused = served.ssh("comit")
+def test_one_command_and_its_status(shared: Served) -> None:
+    assert re.fullmatch(r"\nGatepost \d.*\n", shared.ssh("version").stdout)
+    refused = shared.ssh("comit")
     assert (refused.returncode, "did you mean commit?" in refused.stdout) == (1, True)
-    documents.set_field(Operator(served.state), "gateway.hostname", "mx9.example.com")
-    assert "Changes cleared:" in served.ssh("clearchanges", input="y\n").stdout
-    assert served.ssh("commit").stdout == "\nThere is no data to commit.\n"
+    documents.set_field(Operator(shared.state), "gateway.hostname", "mx9.example.com")
+    assert "Changes cleared:" in shared.ssh("clearchanges", input="y\n").stdout
+    assert shared.ssh("commit").stdout == "\nThere is no data to commit.\n"
 
 
-def test_at_a_terminal(served: Served) -> None:
-    documents.set_field(Operator(served.state), "gateway.hostname", "mx9.example.com")
-    command = served.command()
-    with Terminal(served.state, command[0], "-tt", *command[1:]) as terminal:
+def test_at_a_terminal(shared: Served) -> None:
+    documents.set_field(Operator(shared.state), "gateway.hostname", "mx9.example.com")
+    command = shared.command()
+    with Terminal(shared.state, command[0], "-tt", *command[1:]) as terminal:
         terminal.expect("mx1.example.com> ")
         terminal.send("clearch\t\r")
         terminal.expect("clearchanges")
@@ -131,24 +152,24 @@ def test_at_a_terminal(served: Served) -> None:
         assert "they stay in the draft" in terminal.screen
 
 
-async def test_whoever_does_not_read_holds_up_nobody(served: Served) -> None:
-    big = served.state / "configuration"
+async def test_whoever_does_not_read_holds_up_nobody(shared: Served) -> None:
+    big = shared.state / "configuration"
     big.mkdir(mode=0o700)
     entries = ",".join(f'"{number:040}@example.com"' for number in range(100_000))
     (big / "big.toml").write_text(f"[address_lists.big]\naddresses = [{entries}]\n")
-    async with client(served, client_keys=[str(served.key)]) as connection:
+    async with client(shared, client_keys=[str(shared.key)]) as connection:
         process = await connection.create_process(term_type=None)
         process.stdin.write("loadconfig\nbig.toml\nshowconfig draft\n")
         await process.stdout.readuntil("[address_lists.big]")
-        assert served.ssh("version").returncode == 0
-    assert served.ssh("version").returncode == 0
+        assert shared.ssh("version").returncode == 0
+    assert shared.ssh("version").returncode == 0
 
 
-def test_strangers_are_refused_and_told(served: Served) -> None:
-    refused = served.ssh("version", user="otto")
+def test_strangers_are_refused_and_told(shared: Served) -> None:
+    refused = shared.ssh("version", user="otto")
     assert refused.returncode == 255
     assert "Permission denied" in refused.stderr
-    wait_for(lambda: "otto from 127.0.0.1: SSH login failed: no key was accepted" in served.audit(), "it is told")
+    wait_for(lambda: "otto from 127.0.0.1: SSH login failed: no key was accepted" in shared.audit(), "it is told")
 
 
 def test_a_key_that_is_taken_away_opens_nothing(served: Served) -> None:
@@ -174,6 +195,27 @@ async def test_passwords_and_too_many_wrong_ones(served: Served) -> None:
     assert served.ssh("version").returncode == 0, "a key still signs in"
 
 
+async def test_asking_for_another_password_is_no_way_to_guess(served: Served) -> None:
+    class Guessing(asyncssh.SSHClient):
+        def password_change_requested(self, prompt: str, lang: str) -> tuple[str, str]:
+            return "wrong horse battery", "my own long password"
+
+    served.users.add("bert", PASSWORD, must_change=True)
+    for _ in range(6):
+        with pytest.raises(asyncssh.PermissionDenied):
+            await client(served, username="bert", password=PASSWORD, client_factory=Guessing)
+    assert served.users.verify("bert", PASSWORD)
+    assert "bert from 127.0.0.1: SSH login refused: too many failed logins" in served.audit()
+
+
+def test_who_only_connects_keeps_nobody_out(shared: Served) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(30):
+            stack.enter_context(socket.create_connection(("127.0.0.1", shared.port)))
+        assert shared.ssh("version").returncode == 0
+        assert shared.audit().count("SSH connection ended: too many wait for a login") >= 10
+
+
 async def test_a_given_password_is_changed_first(served: Served) -> None:
     chosen = "my own long password"
     served.users.add("bert", PASSWORD, must_change=True)
@@ -194,10 +236,10 @@ async def test_a_given_password_is_changed_first(served: Served) -> None:
         await client(served, username="bert", password=PASSWORD)
 
 
-async def test_roles_hold_from_one_command_to_the_next(served: Served) -> None:
-    served.users.add("bert", PASSWORD, role="read-only")
-    served.users.add("carl", PASSWORD)
-    async with client(served, username="bert", password=PASSWORD) as connection:
+async def test_roles_hold_from_one_command_to_the_next(shared: Served) -> None:
+    shared.users.add("bert", PASSWORD, role="read-only")
+    shared.users.add("carl", PASSWORD)
+    async with client(shared, username="bert", password=PASSWORD) as connection:
         process = await connection.create_process(term_type=None)
 
         async def type_(line: str) -> str:
@@ -209,17 +251,17 @@ async def test_roles_hold_from_one_command_to_the_next(served: Served) -> None:
         listed = await type_("help")
         assert "showconfig" in listed
         assert "saveconfig" not in listed
-        served.users.set_role("bert", "administrator")
+        shared.users.set_role("bert", "administrator")
         assert "There is no data to commit." in await type_("commit")
-        served.users.delete("bert")
+        shared.users.delete("bert")
         process.stdin.write("showconfig\n")
         assert "hostname" not in str(await process.stdout.read()), "who is gone may nothing any more"
 
 
-async def test_a_session_is_a_console_or_nothing(served: Served) -> None:
-    async with client(served, client_keys=[str(served.key)]) as connection:
+async def test_a_session_is_a_console_or_nothing(shared: Served) -> None:
+    async with client(shared, client_keys=[str(shared.key)]) as connection:
         with pytest.raises(asyncssh.ChannelOpenError):
-            await connection.open_connection("127.0.0.1", served.smtp)
+            await connection.open_connection("127.0.0.1", shared.smtp)
         with pytest.raises(asyncssh.ChannelListenError):
             await connection.forward_remote_port("127.0.0.1", 0, "127.0.0.1", 9)
         with pytest.raises(asyncssh.ChannelOpenError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections import Counter
 from collections.abc import Callable
 
 import asyncssh
@@ -23,8 +24,8 @@ from gatepost.errors import GatepostError
 MAX_WAITING = 20
 """Connections at once on which nobody has signed in."""
 MAX_SESSIONS = 50
-MAX_PASSWORDS = 3
-"""Passwords that may be tried over one connection."""
+MAX_PASSWORDS = 5
+"""Passwords that may be tried over one connection, and new ones offered."""
 VERIFYING = 2
 """Passwords verified at once: each takes 64 MB."""
 
@@ -38,7 +39,8 @@ class Door:
         self.audit = Audit(operator.state)
         self.throttle = Throttle()
         self.verifying = asyncio.Semaphore(VERIFYING)
-        self.waiting = 0
+        self.waiting: list[Login] = []
+        """Connections on which nobody has signed in, the oldest first."""
         self.sessions = 0
         self.changed = asyncio.Event()
         """Set whenever a session has ended."""
@@ -48,34 +50,41 @@ class Door:
         async with self.verifying:
             return await asyncio.to_thread(self.users.verify, name, password)
 
+    def admit(self, login: Login) -> None:
+        """Let a connection wait for a login; when too many do, the address with the most of them gives up its oldest."""
+        if len(self.waiting) >= MAX_WAITING:
+            most = Counter(one.address for one in self.waiting).most_common(1)[0][0]
+            next(one for one in self.waiting if one.address == most).give_way()
+        self.waiting.append(login)
+
 
 class Login(asyncssh.SSHServer):
     """One connection, from its first octet on."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._address = "?"
+        self.address = "?"
         self._name = ""
         self._user: User | None = None
         self._how = ""
         self._tried = 0
-        self._waits = False
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        """Take a connection, unless too many wait already."""
-        self._address = str(conn.get_extra_info("peername")[0])
-        if self._door.waiting >= MAX_WAITING:
-            self._tell("SSH connection refused: too many wait for a login")
-            conn.abort()
-            return
-        self._door.waiting += 1
-        self._waits = True
+        """Take a connection."""
+        self._connection = conn
+        self.address = str(conn.get_extra_info("peername")[0])
+        self._door.admit(self)
+
+    def give_way(self) -> None:
+        """Make room for another connection."""
+        self._door.waiting.remove(self)
+        self._tell("SSH connection ended: too many wait for a login")
+        self._connection.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note a connection over which nobody got in."""
-        if self._waits:
-            self._waits = False
-            self._door.waiting -= 1
+        if self in self._door.waiting:
+            self._door.waiting.remove(self)
             if not self._tried:
                 self._tell("SSH login failed: no key was accepted" if self._name else "SSH connection without a login")
 
@@ -90,17 +99,8 @@ class Login(asyncssh.SSHServer):
 
     async def validate_password(self, username: str, password: str) -> bool:
         """Verify a password; somebody who has to change it is asked for another one."""
-        self._tried += 1
-        keys = (f"account {username}", f"address {self._address}")
-        wait = self._door.throttle.wait(*keys)
-        if wait:
-            self._tell(f"SSH login refused: too many failed logins, again in {wait:.0f} seconds")
+        if not await self._verify(username, password):
             return False
-        self._door.throttle.attempt(*keys)
-        if not await self._door.verify(username, password):
-            self._tell("SSH login failed: wrong password or unknown user")
-            return False
-        self._door.throttle.succeeded(*keys)
         user = self._door.users.find(username)
         if user is not None and user.must_change:
             raise asyncssh.PasswordChangeRequired("This password was given to you: choose one of your own.")
@@ -109,8 +109,7 @@ class Login(asyncssh.SSHServer):
 
     async def change_password(self, username: str, old_password: str, new_password: str) -> bool:
         """Replace a password that has to be changed."""
-        if not await self._door.verify(username, old_password):
-            self._tell("SSH login failed: wrong password or unknown user")
+        if not await self._verify(username, old_password):
             return False
         try:
             if new_password == old_password:
@@ -120,6 +119,21 @@ class Login(asyncssh.SSHServer):
             raise asyncssh.PasswordChangeRequired(f"Not taken: {fault}.") from None
         self._tell("password changed")
         self._how = "a new password"
+        return True
+
+    async def _verify(self, username: str, password: str) -> bool:
+        """Verify a password, unless too many were wrong; to ask for another one is one more way to try."""
+        self._tried += 1
+        throttle, keys = self._door.throttle, (f"account {username}", f"address {self.address}")
+        wait = throttle.wait(*keys)
+        if wait:
+            self._tell(f"SSH login refused: too many failed logins, again in {wait:.0f} seconds")
+            return False
+        throttle.attempt(*keys)
+        if not await self._door.verify(username, password):
+            self._tell("SSH login failed: wrong password or unknown user")
+            return False
+        throttle.succeeded(*keys)
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -137,8 +151,8 @@ class Login(asyncssh.SSHServer):
 
     def auth_completed(self) -> None:
         """Let somebody in."""
-        self._waits = False
-        self._door.waiting -= 1
+        if self in self._door.waiting:
+            self._door.waiting.remove(self)
         self._user = self._door.users.find(self._name)
         self._tell(f"signed in over SSH with {self._how}")
 
@@ -148,7 +162,7 @@ class Login(asyncssh.SSHServer):
             return False
         self._door.sessions += 1
         operator = Operator(self._door.operator.state, self._user.name)
-        return Session(operator, self._address, self._role_of(self._user.name), self._session_closed)
+        return Session(operator, self.address, self._role_of(self._user.name), self._session_closed)
 
     def _session_closed(self) -> None:
         self._door.sessions -= 1
@@ -165,4 +179,4 @@ class Login(asyncssh.SSHServer):
         return role
 
     def _tell(self, what: str) -> None:
-        self._door.audit.tell(self._name or "somebody", self._address, what)
+        self._door.audit.tell(self._name or "somebody", self.address, what)

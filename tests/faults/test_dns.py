@@ -262,7 +262,7 @@ def test_what_cannot_be_answered_waits_and_what_is_answered_no_bounces(seen: See
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("slow", SLOW)
+@pytest.mark.parametrize("slow", sorted(SLOW))
 def test_a_slow_domain_delays_no_other(seen: Seen, slow: str) -> None:
     """It was sent first, or early, and everything that has an answer is done before it."""
 

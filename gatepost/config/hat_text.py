@@ -49,11 +49,12 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     def put(self, listener: Listener) -> Listener:
         """Return the listener with this table in the place of its own."""
         spellings = (listener.all_hosts, "", self.all_hosts)  # as it was, or left out, where that means the same
+        same = (one for one in spellings if (one or _implied(listener)) == self.all_hosts)
         return msgspec.structs.replace(
             listener,
             policies=self.policies,
             sender_groups=self.sender_groups,
-            all_hosts=next(one for one in spellings if (one or _implied(listener)) == self.all_hosts),
+            all_hosts=next(same, ""),  # none in a text that is bad throughout, which may still be judged for its other faults
             default_policy=self.default_policy or listener.default_policy,
         )
 

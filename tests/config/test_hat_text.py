@@ -325,3 +325,9 @@ def test_it_says_how_far_it_has_come() -> None:
     assert steps == [(done, 20_005) for done in (5000, 10000, 15000, 20000)]
     assert len(table.sender_groups[0].senders) == 20_000
     assert msgspec.structs.astuple(table.put(Listener()))[0] == "public"
+
+
+def test_a_text_that_is_bad_throughout_can_still_be_judged() -> None:
+    table, problems = examine("'\"><img src=x>")
+    assert problems
+    assert table.put(Listener(type="public")).all_hosts == ""

@@ -15,6 +15,7 @@ from pathlib import Path
 from time import localtime, monotonic, sleep, strftime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 BUSY_SECONDS = 1.0
 """How long a statement waits for another process's transaction; the caller tries again later."""
@@ -52,6 +53,22 @@ def create(path: Path) -> None:
     except FileExistsError:
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
+
+
+def adding(table: sa.Table, *, latest: tuple[str, ...] = ()) -> sa.Insert:
+    """Return the statement that adds a row's counts to those of the row with its key, or begins one.
+
+    `latest`: columns that do not add up; they are taken together, from the row in which the first of them is larger.
+    """
+    statement = sqlite.insert(table)
+    new, old = statement.excluded, table.c
+    later = new[latest[0]] > old[latest[0]] if latest else sa.false()
+    changed = {
+        name: sa.case((later, new[name]), else_=old[name]) if name in latest else old[name] + new[name]
+        for name in old.keys()  # noqa: SIM118  (a column collection iterates over its columns)
+        if not old[name].primary_key
+    }
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed)
 
 
 def identity(path: Path) -> Identity:

@@ -1,24 +1,19 @@
 """The records database, read: by whoever asks what became of a message or why a connection got what it got.
 
-Each question opens the file and closes it again, so that a reader never holds up a writer's checkpoint for long and always
-asks the file that is there now. Blocks while it reads: ask from a thread. A search looks through its time range from the
-newest row backwards and stops at `limit`; giving `since` bounds it.
+Blocks while it reads: ask from a thread. A search looks through its time range from the newest row backwards and stops at
+`limit`; giving `since` bounds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
-from gatepost.errors import StateError
-from gatepost.records import database
 from gatepost.records.message_record import MessageRecord, OutcomeRecord
-from gatepost.records.store import FILE_NAME, check_version
+from gatepost.records.reading import Reader
 from gatepost.records.tables import folded, gaps, messages, outcomes, tls_connections
 from gatepost.records.tls_record import TlsRecord
 
@@ -47,11 +42,36 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class RecordSearch:
-    """Questions to the records in `state`. No file yet: nothing is on record. StateError: of another version."""
+class Sessions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which connections are meant: all that is given holds."""
 
-    def __init__(self, state: Path) -> None:
-        self._path = state / FILE_NAME
+    direction: Literal["in", "out"]
+    since: float = 0.0
+    until: float | None = None
+    party: str | None = None
+    """As the report names it; empty: connections of nobody who has a name."""
+    group: str | None = None
+    """Sender group, or destination control."""
+    failed: bool = False
+    """Only those of which TLS failed."""
+
+    def statement(self, limit: int, offset: int) -> sa.Select[Any]:
+        """Return the question."""
+        found = tls_connections.c
+        where = [*_between(found.time, self.since, self.until), found.direction == self.direction]
+        if self.party is not None:
+            where.append(found.domain == folded(self.party))
+        if self.group is not None:
+            rule = folded(self.group)
+            inside = sa.and_(found.rule >= f"{rule}: ", found.rule < f"{rule}:!")  # `!` follows the blank
+            where.append(inside if self.direction == "in" else found.rule == rule)
+        if self.failed:
+            where.append(found.failed)
+        return sa.select(found.detail).where(*where).order_by(found.time.desc(), found.id.desc()).limit(limit).offset(offset)
+
+
+class RecordSearch(Reader):
+    """Questions about single messages and connections."""
 
     def message(self, mid: int) -> Tracked | None:
         """Everything about one message, or None."""
@@ -80,6 +100,7 @@ class RecordSearch:
         since: float = 0.0,
         until: float | None = None,
         limit: int = 100,
+        offset: int = 0,
     ) -> list[MessageRecord]:
         """Messages for which all that is given holds, newest first; `sender` `<>` or empty is the null reverse-path.
 
@@ -97,7 +118,7 @@ class RecordSearch:
             where.append(found.message_id.contains(folded(message_id), autoescape=True))
         if peer is not None:
             where.append(_peer(found.peer, found.peer_name, peer))
-        return self._ask(MessageRecord, messages, *where, order=found.time, limit=limit)
+        return self._ask(MessageRecord, messages, *where, order=found.time, limit=limit, offset=offset)
 
     def tls(
         self,
@@ -125,6 +146,10 @@ class RecordSearch:
             where.append(found.failed)
         return self._ask(TlsRecord, tls_connections, *where, order=found.time, limit=limit)
 
+    def sessions(self, wanted: Sessions, *, limit: int = 100, offset: int = 0) -> list[TlsRecord]:
+        """Connections of one party or one rule, newest first; looks at an index alone until it knows which they are."""
+        return [msgspec.json.decode(row.detail, type=TlsRecord) for row in self.rows(wanted.statement(limit, offset))]
+
     def tls_by_id(self, direction: Literal["in", "out"], connection: int) -> TlsRecord | None:
         """The connection of this ICID (`in`) or DCID (`out`), or None."""
         found = tls_connections.c
@@ -135,29 +160,22 @@ class RecordSearch:
 
     def gaps(self, since: float = 0.0) -> list[Gap]:
         """Times of which records are incomplete, newest first."""
-        rows = self._rows(sa.select(gaps).where(gaps.c.until >= since).order_by(gaps.c.id.desc()))
+        rows = self.rows(sa.select(gaps).where(gaps.c.until >= since).order_by(gaps.c.id.desc()))
         return [Gap(since=row.since, until=row.until, worker=row.worker, lost=row.lost, reason=row.reason) for row in rows]
 
     def _ask(
-        self, kind: type[Kind], table: sa.Table, *where: Condition, limit: int, order: sa.Column[Any] | None = None
+        self,
+        kind: type[Kind],
+        table: sa.Table,
+        *where: Condition,
+        limit: int,
+        offset: int = 0,
+        order: sa.Column[Any] | None = None,
     ) -> list[Kind]:
         key = table.c.id if order is None else order
         statement = sa.select(table.c.detail).where(*where).order_by(key.desc(), table.c.id.desc())
-        rows = self._rows(statement if limit < 0 else statement.limit(limit))
+        rows = self.rows(statement if limit < 0 else statement.limit(limit).offset(offset))
         return [msgspec.json.decode(row.detail, type=kind) for row in rows]
-
-    def _rows(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        if database.identity(self._path) == (0, 0):
-            return []
-        try:
-            with database.connect(self._path, writing=False) as connection, connection.begin():
-                names = sa.inspect(connection).get_table_names()
-                if not names:  # a worker is just making it
-                    return []
-                check_version(connection, self._path, names)
-                return connection.execute(statement).all()
-        except sa.exc.DBAPIError as error:
-            raise StateError(f"{self._path} cannot be read: {error.orig}") from error
 
 
 def _between(column: sa.Column[Any], since: float, until: float | None) -> list[Condition]:

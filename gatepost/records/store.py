@@ -1,4 +1,4 @@
-"""The records database, written: batches of records in, one transaction each, and nothing ever changed afterwards.
+"""The records database, written: batches of records in, one transaction each, and no record ever changed afterwards.
 
 A fault is told by raising: StateError for a file of another version, SQLAlchemy's DBAPIError and OSError for the rest. What
 that costs is decided in `records.recordwriter`; `records.search` reads.
@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from gatepost.errors import StateError
-from gatepost.records import database, tables
+from gatepost.records import database, migration, summary, tables
 from gatepost.records.message_record import MessageRecord, OutcomeRecord
 from gatepost.records.tables import Record, Row
 from gatepost.records.tls_record import TlsRecord
@@ -39,6 +39,8 @@ class RecordStore:
         self._tls = self._insert(tables.tls_connections)
         self._message = self._insert(tables.messages)
         self._outcome = self._insert(tables.outcomes)
+        counts = (tables.tls_hours, tables.tls_groups, tables.tls_parties)
+        self._counts = {table: self._text(summary.statement(table), table) for table in counts}
 
     def append(self, records: list[Record]) -> int:
         """Keep `records`, all of them or, when this raises, none; returns how many were of a kind that no row can hold."""
@@ -83,6 +85,11 @@ class RecordStore:
                 full |= self._purge(table, older_than)
         with self._connection.begin():
             self._connection.execute(sa.delete(tables.gaps).where(tables.gaps.c.until < older_than))
+            self._connection.execute(
+                sa.delete(tables.tls_hours).where(tables.tls_hours.c.hour < int(older_than // summary.HOUR))
+            )
+            for days in (tables.tls_groups, tables.tls_parties):
+                self._connection.execute(sa.delete(days).where(days.c.day < int(older_than // summary.DAY)))
         return full
 
     def close(self) -> None:
@@ -95,11 +102,16 @@ class RecordStore:
 
     def _insert(self, table: sa.Table) -> str:
         # The statement goes to the driver as text, with tuples: half the CPU of handing dictionaries to SQLAlchemy.
+        return self._text(sa.insert(table), table)
+
+    def _text(self, statement: sa.Insert, table: sa.Table) -> str:
         names = [column.name for column in table.columns if column.name != "id"]
-        return str(sa.insert(table).compile(dialect=self._connection.dialect, column_keys=names))
+        return str(statement.compile(dialect=self._connection.dialect, column_keys=names))
 
     def _append(self, records: list[Record]) -> None:
         rows: dict[str, list[Row]] = {self._tls: [], self._message: [], self._outcome: []}
+        connections = [record for record in records if isinstance(record, TlsRecord)]
+        rows |= {self._counts[table]: counted for table, counted in summary.added(connections)}
         for record in records:
             statement, row = self._row(record)
             rows[statement].append(row)
@@ -148,14 +160,16 @@ def _prepare(connection: sa.Connection, path: Path) -> None:
         tables.metadata.create_all(connection)
         connection.execute(sa.insert(tables.schema), {"version": tables.VERSION})
         return
+    if migration.version(connection, names) == 1:
+        migration.from_1(connection)
     check_version(connection, path, names)
 
 
 def check_version(connection: sa.Connection, path: Path, names: list[str]) -> None:
     """StateError unless the file is ours and of the version that this code writes."""
-    if tables.schema.name not in names:
+    version = migration.version(connection, names)
+    if version is None:
         raise StateError(f"{path} is not a records database; move it away and a new one is begun")
-    version = connection.execute(sa.select(tables.schema.c.version)).scalar()
     if version != tables.VERSION:
         raise StateError(
             f"{path} is of version {version} and this Gatepost knows version {tables.VERSION}; "

@@ -1,14 +1,19 @@
 """The tables of the records database, and how a record becomes a row.
 
 Every table keeps the whole record as JSON in `detail`, which is what readers get back, and beside it the columns that are
-searched, folded to lower case. Rows are only ever appended, and purged by age.
+searched, folded to lower case. Rows are only ever appended, and purged by age. Two small tables count connections, for
+reports; `records.summary` says what.
 
 Indexes are on ids and times only, which grow with the table, so that an insert touches its last page. An index over
 addresses would touch a random page for each row: measured on 100,000 messages, 10 µs of CPU for each such index against
-7 µs for the whole row. A search by address therefore reads the rows of its time range instead.
+7 µs for the whole row. A search by address therefore reads the rows of its time range instead. For connections the index
+on the time carries what the report leads to sessions by (the party, the rule, whether it failed): still one page at its end
+for the writer, and a reader looks at the entries of a range, not at the rows.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -16,8 +21,8 @@ import sqlalchemy as sa
 from gatepost.records.message_record import MessageRecord, OutcomeRecord
 from gatepost.records.tls_record import TlsRecord
 
-VERSION = 1
-"""Raise it, and teach `store` to migrate, with every change below."""
+VERSION = 2
+"""Raise it, and teach `migration` how, with every change below."""
 
 SUBJECT_LIMIT = 1000
 """Characters of a subject that are searched; all of it is in `detail`."""
@@ -49,7 +54,7 @@ tls_connections = sa.Table(
     "tls_connections",
     metadata,
     _id(),
-    _time(index=True),
+    _time(),
     _number("connection", index=True),
     _text("direction"),
     _text("peer"),
@@ -66,7 +71,9 @@ tls_connections = sa.Table(
     _text("key_exchange"),
     _number("messages"),
     _text("detail"),
+    sa.Index("ix_tls_connections_report", "time", "direction", "domain", "rule", "failed"),
 )
+"""`domain` is the party: see `party`."""
 
 messages = sa.Table(
     "messages",
@@ -99,6 +106,58 @@ outcomes = sa.Table(
     _text("address"),
     _text("detail"),
 )
+
+
+def _key(name: str, kind: type[sa.types.TypeEngine[Any]]) -> sa.Column[Any]:
+    return sa.Column(name, kind, primary_key=True, autoincrement=False)
+
+
+tls_hours = sa.Table(
+    "tls_hours",
+    metadata,
+    _key("direction", sa.Text),
+    _key("hour", sa.Integer),
+    _key("requirement", sa.Text),
+    _key("encrypted", sa.Boolean),
+    _key("failed", sa.Boolean),
+    _key("protocol", sa.Text),
+    _key("cipher", sa.Text),
+    _key("key_exchange", sa.Text),
+    _number("connections"),
+    _number("messages"),
+    sqlite_with_rowid=False,
+)
+"""Connections by hour since the epoch."""
+
+
+def _counts() -> list[sa.Column[Any]]:
+    names = ("connections", "required_ok", "required_failed", "preferred_ok", "preferred_failed", "plain")
+    counts = [_number(name) for name in (*names, "messages", "encrypted_messages")]
+    return [*counts, _time("failed_at"), _text("failure")]
+
+
+tls_groups = sa.Table(
+    "tls_groups",
+    metadata,
+    _key("direction", sa.Text),
+    _key("day", sa.Integer),
+    _key("listener", sa.Text),
+    _key("name", sa.Text),
+    *_counts(),
+    sqlite_with_rowid=False,
+)
+"""Connections by day since the epoch (UTC), and sender group or destination control. No failure: 0 and empty."""
+
+tls_parties = sa.Table(
+    "tls_parties",
+    metadata,
+    _key("direction", sa.Text),
+    _key("day", sa.Integer),
+    _key("name", sa.Text),
+    *_counts(),
+    sqlite_with_rowid=False,
+)
+"""The same by day and party."""
 
 gaps = sa.Table(
     "gaps",
@@ -143,11 +202,30 @@ def _mended(value: object) -> object:
     return value
 
 
+def kept(text: str) -> str:
+    """`text` in its own case, without what no database takes."""
+    if text.isascii():
+        return text if "\0" not in text else text.replace("\0", "\\0")
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
 def folded(text: str) -> str:
     """`text` as the searched columns hold it: lower case, no NUL (PostgreSQL takes none), no lone surrogate."""
     if text.isascii():
         return text.lower() if "\0" not in text else text.lower().replace("\0", "\\0")
     return text.lower().replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
+def party(record: TlsRecord) -> str:
+    """Whose connection it is: a destination domain, or the domain that a client's verified name stands in.
+
+    That is the name without its first label, where two or more are left: `mx1.partner.example` is of `partner.example`.
+    """
+    if record.direction == "out":
+        return folded(record.domain)
+    name = folded(record.peer_name)
+    rest = name.partition(".")[2]
+    return rest if "." in rest else name
 
 
 def tls_row(record: TlsRecord) -> Row:
@@ -160,7 +238,7 @@ def tls_row(record: TlsRecord) -> Row:
         folded(record.peer),
         folded(record.peer_name),
         record.listener,
-        folded(record.domain),
+        party(record),
         folded(record.rule),
         record.requirement,
         outcome is not None,

@@ -86,7 +86,7 @@ def test_a_batch_that_fails_leaves_nothing(path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "sentence"),
     [
-        ("update schema set version = 99", "is of version 99 and this Gatepost knows version 1"),
+        ("update schema set version = 99", "is of version 99 and this Gatepost knows version 2"),
         ("drop table schema", "is not a records database"),
     ],
 )

@@ -2,7 +2,8 @@
 
 Pure, and the same truth as the wire: it answers as the TLS library that we carry does, which tests compare it with over
 random terms and offers. `mismatch` narrows down what both sides have; here the rest is put in the order that counts
-(RFC 8446 4.1.1, RFC 5246 7.4.1.3).
+(RFC 8446 4.1.1, RFC 5246 7.4.1.3). What an offer does not tell it cannot know: a client that lists no versions may still
+refuse the older one that a server chose, and any client the certificate that it is shown.
 """
 
 from __future__ import annotations

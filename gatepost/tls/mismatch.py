@@ -52,10 +52,7 @@ def meet(offer: Offer, allowance: Offer, keys: Collection[str], profile: str = "
         return Meeting(reason=f"peer sent a ClientHello in SSLv2 framing; {ours} allows {allowed}")
     version = common_version(offer, allowance)
     if not version:
-        # With one version below TLS 1.3 the client named its highest only, and would take older ones (RFC 5246 E.1).
-        older = " or older" if _takes_older(offer) and offer.versions[0] in ("TLSv1.1", "TLSv1.2") else ""
-        offered = listed(_ascending(offer.versions))
-        return Meeting(reason=f"peer offers only {offered}{older}; {ours} allows {allowed}")
+        return Meeting(reason=f"peer offers only {versions_of(offer)}; {ours} allows {allowed}")
     return _suites(offer, allowance, version, keys, ours)
 
 
@@ -69,7 +66,14 @@ def common_version(offer: Offer, allowance: Offer) -> str:
     return max(common, key=registry.version_rank, default="")
 
 
+def versions_of(offer: Offer) -> str:
+    """Name the versions that a client speaks, as far as its hello tells."""
+    older = " or older" if _takes_older(offer) and offer.versions[0] in ("TLSv1.1", "TLSv1.2") else ""
+    return f"{listed(_ascending(offer.versions))}{older}"
+
+
 def _takes_older(offer: Offer) -> bool:
+    """Whether a client named its highest version only, and is taken to speak older ones too (RFC 5246 E.1)."""
     return len(offer.versions) == 1 and offer.versions[0] != TLS13 and not offer.exact
 
 

@@ -195,8 +195,13 @@ def test_a_host_that_gets_no_tls_negotiates_nothing(configured: Terminal) -> Non
             ],
         ),
         (
+            ["--offer", "openssl-tls1.2"],
+            ["It offers TLSv1.2 or older; suites ECDHE-ECDSA-AES256-GCM-SHA384,"],
+        ),
+        (
             ["--offer", "openssl-tls1.0"],
             [
+                "It offers TLSv1.0; suites ECDHE-ECDSA-AES256-SHA,",
                 "The handshake would fail: peer offers only TLSv1.0; profile inbound allows TLSv1.2, TLSv1.3.",
                 "The connection ends there; the policy takes mail in clear text, so a client that tries without TLS is "
                 "served.",

@@ -9,7 +9,7 @@ from gatepost.policy.verdict import Policy
 from gatepost.snapshot import terms
 from gatepost.tls.choice import Choice, choose
 from gatepost.tls.ciphers import openssl_name
-from gatepost.tls.mismatch import listed
+from gatepost.tls.mismatch import listed, versions_of
 from gatepost.tls.registry import SIGNALS
 from gatepost.tls.sides import ServerContext
 
@@ -32,7 +32,7 @@ def sentences(side: ServerContext, certificates: list[str], policy: Policy, give
     suites = [openssl_name(name) for name in offer.suites if name not in SIGNALS]
     said = [
         f"Its offer: {given.origin}.",
-        f"It offers {listed(offer.versions)}; suites {listed(suites)}; groups {listed(offer.groups)}.",
+        f"It offers {versions_of(offer)}; suites {listed(suites)}; groups {listed(offer.groups)}.",
     ]
     if told.reason:
         return [*said, f"The handshake would fail: {told.reason}.", _without(policy)]

@@ -54,7 +54,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
             listener,
             policies=self.policies,
             sender_groups=self.sender_groups,
-            all_hosts=next(same, ""),  # none in a text that is bad throughout, which may still be judged for its other faults
+            all_hosts=next(same, ""),  # none where the text is bad throughout; its other faults are told as well
             default_policy=self.default_policy or listener.default_policy,
         )
 

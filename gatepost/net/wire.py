@@ -151,7 +151,7 @@ class Wire(asyncio.Protocol):
         if self._received:
             engine.feed(self._take())
         octets = engine.read()
-        if sealed := engine.outgoing():  # key updates, alerts
+        if engine.unsent and (sealed := engine.outgoing()):  # key updates, alerts
             self._send(sealed)
         return octets
 

@@ -2,10 +2,15 @@
 
 pyOpenSSL has no words for key exchange groups, fixed Diffie-Hellman parameters, suite numbers and verification texts. All
 of it goes through its own binding to the OpenSSL that it carries.
+
+So do the five calls that move octets: pyOpenSSL's own take a buffer from the heap for each, and say by an exception what
+happens in every handshake. Half of what an exchange over TLS cost beyond the cipher was that. What they cannot explain
+they leave to pyOpenSSL, whose exceptions are raised as always.
 """
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -44,6 +49,71 @@ def set_dh_parameters(context: SSL.Context) -> bool:
     finally:
         _lib.DH_free(parameters)
         _lib.BIO_free(bio)
+
+
+CHUNK = 65536
+"""Octets that one `take` or `read` returns at most."""
+
+
+class _Scratch(threading.local):
+    """One buffer for each thread, from which what was read is copied out at once: the library runs without the GIL."""
+
+    def __init__(self) -> None:
+        self.buffer = _ffi.new("char[]", CHUNK)
+        self.octets: Any = _ffi.buffer(self.buffer)
+
+
+_scratch: Final = _Scratch()
+
+
+def handshake(connection: SSL.Connection) -> bool:
+    """Go on with a handshake; False when more octets of the peer's are needed. Raises SSL.Error."""
+    ssl: Any = connection._ssl
+    result = _lib.SSL_do_handshake(ssl)
+    if result == 1:
+        return True
+    if _lib.SSL_get_error(ssl, result) != _lib.SSL_ERROR_WANT_READ:
+        connection._raise_ssl_error(ssl, result)
+    return False
+
+
+def read(connection: SSL.Connection, limit: int) -> bytes:
+    """Return plaintext, at most `limit` octets; empty when no record is complete. Raises SSL.Error, ZeroReturnError."""
+    ssl: Any = connection._ssl
+    scratch = _scratch
+    result = _lib.SSL_read(ssl, scratch.buffer, limit)
+    if result > 0:
+        octets: bytes = scratch.octets[:result]
+        return octets
+    if _lib.SSL_get_error(ssl, result) != _lib.SSL_ERROR_WANT_READ:
+        connection._raise_ssl_error(ssl, result)
+    return b""
+
+
+def write(connection: SSL.Connection, plaintext: bytes | memoryview) -> None:
+    """Encrypt octets, at least one, all of them. Raises SSL.Error."""
+    ssl: Any = connection._ssl
+    result = _lib.SSL_write(ssl, _pointer(plaintext), len(plaintext))
+    if result <= 0:
+        connection._raise_ssl_error(ssl, result)
+
+
+def put(connection: SSL.Connection, ciphertext: bytes | bytearray | memoryview) -> None:
+    """Hand over octets, at least one, that came from the peer."""
+    if _lib.BIO_write(connection._into_ssl, _pointer(ciphertext), len(ciphertext)) <= 0:
+        raise MemoryError("the TLS library has no room for what came")
+
+
+def take(connection: SSL.Connection) -> bytes:
+    """Return octets that are due to the peer, CHUNK at most; empty when there are none."""
+    scratch = _scratch
+    result = _lib.BIO_read(connection._from_ssl, scratch.buffer, CHUNK)
+    octets: bytes = scratch.octets[:result] if result > 0 else b""
+    return octets
+
+
+def _pointer(octets: bytes | bytearray | memoryview) -> Any:
+    return octets if type(octets) is bytes else _ffi.from_buffer(octets)
 
 
 def _succeeded(result: int) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from OpenSSL import SSL
 
 from gatepost.errors import TlsFailure
-from gatepost.tls import failure, result
+from gatepost.tls import binding, failure, result
 from gatepost.tls.hello import HelloParser, NotTls
 from gatepost.tls.identity import normal_name
 from gatepost.tls.mismatch import explain_mismatch
@@ -20,7 +20,6 @@ from gatepost.tls.sides import ClientContext, Served, ServerContext
 
 _RECORD = 16384
 """A record's plaintext is no larger (RFC 8446 5.1), so one read takes a whole record."""
-_CHUNK = 65536
 _SLICE = 16384
 """The library's buffers grow to what is put into them at once, and stay so while the connection lasts: small portions."""
 _UNEXPECTED_MESSAGE = b"\x15\x03\x01\x00\x02\x02\x0a"
@@ -45,9 +44,9 @@ class TlsEngine:
         "_records",
         "_served",
         "_side",
-        "_unsent",
         "closed",
         "truncated",
+        "unsent",
     )
 
     def __init__(self, side: ServerContext | ClientContext) -> None:
@@ -62,7 +61,6 @@ class TlsEngine:
         self._ready: list[bytes] = []  # encrypted and not sent
         self._first = b""  # client: the server's first bytes, until the handshake is done
         self._alert = b""
-        self._unsent = False  # the library may hold ciphertext for `outgoing`
         self._eof = False
         self._done = False
         self._failure: TlsFailure | None = None
@@ -73,6 +71,8 @@ class TlsEngine:
 
         Known for sure when `read` has returned nothing more.
         """
+        self.unsent = False
+        """There may be ciphertext for `outgoing`: only then is it worth asking."""
 
     @classmethod
     def server(cls, context: ServerContext) -> TlsEngine:
@@ -117,13 +117,13 @@ class TlsEngine:
             self._records += self._counter.count(ciphertext)
             if not self._done and not self._first:
                 self._first = ciphertext[:16]
-            self._connection.bio_write(ciphertext)
+            binding.put(self._connection, ciphertext)
         else:
             whole = memoryview(ciphertext)
             for at in range(0, len(whole), _SLICE):
                 portion = whole[at : at + _SLICE]
                 self._records += self._counter.count(portion)
-                self._connection.bio_write(portion)
+                binding.put(self._connection, portion)
                 self._plain += self._drain(self._connection)
                 if self.closed or self._failure:
                     break
@@ -142,7 +142,7 @@ class TlsEngine:
             self._served = self._side.choose(self._offer)
             self._connection = SSL.Connection(self._served.context, None)
             self._connection.set_accept_state()
-            self._connection.bio_write(self._parser.raw)
+            binding.put(self._connection, self._parser.raw)
             self._parser = None
 
     def handshake(self) -> bool:
@@ -152,16 +152,14 @@ class TlsEngine:
         if self._failure:
             raise self._failure
         if self._connection is not None:
-            self._unsent = True
+            self.unsent = True
             try:
-                self._connection.do_handshake()
-                self._done = True
-                self._first = b""
-                return True
-            except SSL.WantReadError:
-                pass
+                self._done = binding.handshake(self._connection)
             except SSL.Error as error:
                 raise self._fail(self._explain(error)) from None
+            if self._done:
+                self._first = b""
+                return True
         if self._eof:
             began = self._connection is not None if self._parser is None else bool(self._parser.raw)
             raise self._fail(failure.closed(self._side.allowance, self._side.profile, began))
@@ -200,17 +198,18 @@ class TlsEngine:
         parts: list[bytes] = []
         while self._records > 0:
             try:
-                parts.append(connection.recv(_RECORD))
-                self._records -= 1
-            except SSL.WantReadError:  # the rest was not application data; the library may have answered it
-                self._records = 0
-                self._unsent = True
+                if octets := binding.read(connection, _RECORD):
+                    parts.append(octets)
+                    self._records -= 1
+                else:  # the rest was not application data; the library may have answered it
+                    self._records = 0
+                    self.unsent = True
             except SSL.ZeroReturnError:
                 self._records = 0
                 self.closed = True
             except SSL.Error as error:
                 self._records = 0
-                self._unsent = True
+                self.unsent = True
                 self._fail(self._explain(error))
         return parts
 
@@ -221,30 +220,27 @@ class TlsEngine:
             raise self._failure or TlsFailure("nothing can be written before the handshake is done")
         try:
             if 0 < len(plaintext) <= _RECORD:
-                connection.send(plaintext)
+                binding.write(connection, plaintext)
             else:
                 whole = memoryview(plaintext)
                 for at in range(0, len(whole), _RECORD):
-                    connection.sendall(whole[at : at + _RECORD])
-                    self._ready.append(connection.bio_read(_CHUNK))
+                    binding.write(connection, whole[at : at + _RECORD])
+                    self._ready.append(binding.take(connection))
         except SSL.Error as error:
             raise self._fail(self._explain(error)) from None
-        self._unsent = True
+        self.unsent = True
 
     def outgoing(self) -> bytes:
         """Return the ciphertext that is due to be sent, alerts included."""
-        if not self._unsent or self._connection is None:
+        if not self.unsent or self._connection is None:
             alert, self._alert = self._alert, b""
             return alert
-        self._unsent = False
+        self.unsent = False
         parts, self._ready = self._ready, []
-        try:
-            while True:
-                parts.append(self._connection.bio_read(_CHUNK))
-                if len(parts[-1]) < _CHUNK:
-                    break
-        except SSL.WantReadError:  # how an empty buffer says so
-            pass
+        while octets := binding.take(self._connection):
+            parts.append(octets)
+            if len(octets) < binding.CHUNK:
+                break
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def shutdown(self) -> None:
@@ -255,7 +251,7 @@ class TlsEngine:
             self._connection.shutdown()
         except SSL.Error:
             pass  # the peer is gone or has failed: there is nobody left to tell
-        self._unsent = True
+        self.unsent = True
 
     def outcome(self) -> TlsOutcome:
         """Return what the finished handshake came to."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -54,6 +55,21 @@ def test_a_long_message_leaves_and_arrives_whole(ends):
     there.write(b"")
     carry(there, here)
     assert here.read() == b"x" * 1_000_000
+
+
+def test_threads_do_not_read_each_others_mail():
+    def talk(mark):
+        here, there = connect(SERVER, CLIENT)
+        for number in range(300):
+            message = bytes([mark, number % 256]) * 8000
+            there.write(message)
+            carry(there, here)
+            if here.read() != message:
+                return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(talk, range(4))) == [True] * 4
 
 
 @pytest.mark.parametrize("portion", [1, 7, 1000])

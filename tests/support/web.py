@@ -61,9 +61,10 @@ class Served:
         """Somebody at the command line of the same gateway."""
         return Operator(self.gateway.state, "test")
 
-    def http(self) -> httpx.Client:
+    def http(self, source: str = "127.0.0.1") -> httpx.Client:
         """Return an HTTP client that takes the console's own certificate and follows no redirect."""
-        return httpx.Client(base_url=self.url, verify=False, timeout=20, trust_env=False)
+        transport = httpx.HTTPTransport(verify=False, local_address=source)
+        return httpx.Client(base_url=self.url, transport=transport, timeout=20)
 
     def audit(self) -> str:
         """Return the audit log so far."""

@@ -66,7 +66,7 @@ def test_a_pkcs12_file_needs_its_passphrase(gatepost: Terminal, tmp_path: Path, 
     )
     assert "passphrase is missing" in gatepost("cert", "import", "mx", str(file), status=1).err
     told = gatepost("cert", "import", "mx", str(file), "--key", str(file), status=1).err
-    assert told == "gatepost: a PKCS#12 file brings its own key: leave --key out\n"
+    assert told == "gatepost: a PKCS#12 file brings its own key: leave the other key out\n"
     gatepost("cert", "import", "mx", str(file), "--passphrase", stdin="secret\n")
     assert "mail.example.org" in gatepost("cert", "list").out
 
@@ -74,7 +74,7 @@ def test_a_pkcs12_file_needs_its_passphrase(gatepost: Terminal, tmp_path: Path, 
 def test_a_renewal_keeps_the_key_that_is_there(gatepost: Terminal, tmp_path: Path, pair: KeyPair) -> None:
     certificate, key = _files(tmp_path, pair)
     done = gatepost("cert", "import", "mx", certificate, status=1)
-    assert "give the key with --key" in done.err
+    assert "give its key too" in done.err
     gatepost("cert", "import", "mx", certificate, "--key", key)
     gatepost("cert", "import", "mx", certificate)
 

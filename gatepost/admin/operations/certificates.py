@@ -135,6 +135,13 @@ def export_pkcs12(operator: Operator, name: str, passphrase: str) -> bytes:
     return to_pkcs12(KeyPair(entry.certificate, entry.private_key), name, passphrase)
 
 
+def used_by(config: Config, name: str) -> list[str]:
+    """Return who shows a certificate, in words."""
+    users = [f"listener {one}" for one, listener in config.listeners.items() if name in listener.certificates]
+    users += ["deliveries, as the client certificate"] if config.default_destination.certificate == name else []
+    return users + (["the web console"] if config.web.certificate == name else [])
+
+
 def is_pem(data: bytes) -> bool:
     """Whether a file is PEM; otherwise it can only be PKCS#12."""
     return b"-----BEGIN" in data
@@ -177,9 +184,9 @@ def clear_authorities(operator: Operator) -> Pending:
 def _read(data: bytes, key: bytes, passphrase: str, present: Certificate | None, name: str) -> KeyPair:
     if _PEM_CERTIFICATE not in data:
         if b"-----BEGIN" in data:
-            raise GatepostError("the file holds no certificate: give the certificate first, and its key with --key")
+            raise GatepostError("the file holds no certificate: give the certificate first, and its key beside it")
         if key:
-            raise GatepostError("a PKCS#12 file brings its own key: leave --key out")
+            raise GatepostError("a PKCS#12 file brings its own key: leave the other key out")
         return load_pkcs12(data, passphrase)
     text = _text(data)
     chain = to_pem(list(load_chain(text)))
@@ -188,7 +195,7 @@ def _read(data: bytes, key: bytes, passphrase: str, present: Certificate | None,
         return KeyPair(chain, key_to_pem(load_key(key_text, passphrase)))
     if present is None or not key_matches(load_chain(chain)[0], load_key(present.private_key)):
         held = f"and that of {name} does not belong to it" if present else f"and there is no {name} yet that holds one"
-        raise GatepostError(f"the file holds no private key, {held}: give the key with --key")
+        raise GatepostError(f"the file holds no private key, {held}: give its key too")
     return KeyPair(chain, present.private_key)
 
 

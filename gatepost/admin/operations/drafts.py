@@ -36,6 +36,27 @@ class Unfit(GatepostError):
         super().__init__("\n".join(map(str, problems)))
 
 
+class Several(GatepostError):
+    """What more than one judgement has against an entry."""
+
+    def __init__(self, faults: Sequence[GatepostError]) -> None:
+        """Keep the faults; the text has all of theirs."""
+        self.faults = list(faults)
+        super().__init__("\n".join(map(str, faults)))
+
+
+def together(*judgements: Callable[[], object]) -> None:
+    """Make every judgement, and raise what all of them have against an entry: a form tells it all at once."""
+    faults = []
+    for judgement in judgements:
+        try:
+            judgement()
+        except GatepostError as fault:
+            faults.append(fault)
+    if faults:
+        raise faults[0] if len(faults) == 1 else Several(faults)
+
+
 def current(operator: Operator) -> Config:
     """Return the draft; an empty document where nothing is configured yet."""
     return load(operator, draft=True).config if operator.config_db.exists() else Config()
@@ -69,10 +90,15 @@ def without(entries: Mapping[str, T], name: str) -> dict[str, T]:
 
 def judge(part: Config, place: Sequence[Part], *checks: Check) -> None:
     """Refuse what is wrong at or below one place of a document, all of it, a line each."""
+    _judge(part, [place], checks)
+
+
+def _judge(part: Config, places: Sequence[Sequence[Part]], checks: Iterable[Check]) -> None:
     report = Report()
     for check in checks:
         check(part, report)
-    found = [problem for problem in errors(report.problems) if below(problem.path, join(place))]
+    paths = [join(place) for place in places]
+    found = [problem for problem in errors(report.problems) if any(below(problem.path, path) for path in paths)]
     if found:
         raise Unfit(found)
 
@@ -85,8 +111,8 @@ def judge_listener(config: Config, name: str, *places: tuple[Part, ...]) -> None
     }
     last = {**without(slim, name), name: slim[name]}  # of two that clash, the later one is told of
     part = msgspec.structs.replace(config, listeners=last, destinations={}, routes={})
-    for place in places:
-        judge(part, ("listeners", name, *place), check_names, check_texts, check_numbers, check_listeners)
+    checks = check_names, check_texts, check_numbers, check_listeners
+    _judge(part, [("listeners", name, *place) for place in places], checks)
 
 
 def edit_listener(operator: Operator, name: str, change: Callable[[Config, Listener], Listener]) -> Pending:

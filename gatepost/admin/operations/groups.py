@@ -10,7 +10,7 @@ import msgspec
 
 from gatepost.admin.operations import factory
 from gatepost.admin.operations.configuration import Pending
-from gatepost.admin.operations.drafts import Unfit, edit_listener, free, judge, known
+from gatepost.admin.operations.drafts import Unfit, edit_listener, free, judge, known, together
 from gatepost.admin.operations.explanation import listed
 from gatepost.admin.operations.operator import Operator
 from gatepost.config.checks.access import check_access
@@ -25,9 +25,11 @@ def create(operator: Operator, listener: str, group: SenderGroup) -> Pending:
     """Put a new sender group below those that there are."""
 
     def change(config: Config, edited: Listener) -> Listener:
-        free((other.name for other in edited.sender_groups), group.name, "sender group")
-        _once(group)
-        _judge(listener, edited, group)
+        together(
+            lambda: free((other.name for other in edited.sender_groups), group.name, "sender group"),
+            lambda: _once(group),
+            lambda: _judge(listener, edited, group),
+        )
         return msgspec.structs.replace(edited, sender_groups=[*edited.sender_groups, group])
 
     return edit_listener(operator, listener, change)
@@ -50,9 +52,11 @@ def replace(operator: Operator, listener: str, name: str, group: SenderGroup) ->
     def edited(config: Config, edited: Listener) -> Listener:
         rows = list(edited.sender_groups)
         place = _place(rows, name)
-        free((row.name for row in rows if row.name != name), group.name, "sender group")
-        _once(group)
-        _judge(listener, edited, group)
+        together(
+            lambda: free((row.name for row in rows if row.name != name), group.name, "sender group"),
+            lambda: _once(group),
+            lambda: _judge(listener, edited, group),
+        )
         rows[place] = group
         return msgspec.structs.replace(edited, sender_groups=rows)
 

@@ -13,12 +13,12 @@ import msgspec
 from gatepost.admin.operations import configuration
 from gatepost.admin.operations.configuration import Pending
 from gatepost.admin.operations.drafts import (
-    edit_listener,
     free,
     judge,
     judge_listener,
     known,
     renamed,
+    together,
     with_listener,
     without,
 )
@@ -33,24 +33,33 @@ def create(operator: Operator, name: str, listener: Listener) -> Pending:
     """Put a new listener into the draft; refused for anything wrong with it, but not for what it still lacks."""
 
     def change(config: Config) -> Config:
-        _judge_name(name, config.listeners)
         made = with_listener(config, name, listener)
-        judge_listener(made, name, *((field,) for field in listener.__struct_fields__ if field != "certificates"))
-        judge(Config(listeners={name: listener}), ("listeners", name), check_access)
+        fields = [(field,) for field in listener.__struct_fields__ if field != "certificates"]
+        together(
+            lambda: _judge_name(name, config.listeners),
+            lambda: judge_listener(made, name, *fields),
+            lambda: judge(Config(listeners={name: listener}), ("listeners", name), check_access),
+        )
         return made
 
     return configuration.edit(operator, change)
 
 
-def change(operator: Operator, name: str, **fields: Any) -> Pending:
-    """Set fields of a listener that are single values or lists of names."""
+def change(operator: Operator, name: str, new_name: str = "", /, **fields: Any) -> Pending:
+    """Set fields of a listener that are single values or lists of names, or its domain map; and its name, if told."""
+    to = new_name or name
 
-    def edited(config: Config, listener: Listener) -> Listener:
-        made = msgspec.structs.replace(listener, **fields)
-        judge_listener(with_listener(config, name, made), name, *((field,) for field in fields))
-        return made
+    def edited(config: Config) -> Config:
+        made = msgspec.structs.replace(known(config.listeners, name, "listener"), **fields)
+        whole = with_listener(config, name, made)
+        whole = msgspec.structs.replace(whole, listeners=renamed(whole.listeners, name, to))
+        together(
+            lambda: _judge_name(to, without(config.listeners, name)) if to != name else None,
+            lambda: judge_listener(whole, to, *((field,) for field in fields)),
+        )
+        return whole
 
-    return edit_listener(operator, name, edited)
+    return configuration.edit(operator, edited)
 
 
 def rename(operator: Operator, name: str, new: str) -> Pending:

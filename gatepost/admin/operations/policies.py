@@ -15,6 +15,7 @@ from gatepost.admin.operations.drafts import (
     judge_listener,
     known,
     renamed,
+    together,
     with_listener,
     without,
 )
@@ -30,18 +31,26 @@ def create(operator: Operator, listener: str, name: str, policy: MailFlowPolicy)
     """Put a new policy into the draft."""
 
     def change(config: Config, edited: Listener) -> Listener:
-        _judge_name(name, edited.policies)
-        return _with(config, listener, edited, name, policy)
+        together(
+            lambda: _judge_name(name, edited.policies),
+            lambda: _judge(config, listener, edited, name, policy),
+        )
+        return _with(edited, name, policy)
 
     return edit_listener(operator, listener, change)
 
 
-def replace(operator: Operator, listener: str, name: str, policy: MailFlowPolicy) -> Pending:
-    """Put other contents in the place of a policy."""
+def replace(operator: Operator, listener: str, name: str, policy: MailFlowPolicy, new_name: str = "") -> Pending:
+    """Put other contents in the place of a policy, and another name if told."""
+    to = new_name or name
 
     def change(config: Config, edited: Listener) -> Listener:
         known(edited.policies, name, "policy")
-        return _with(config, listener, edited, name, policy)
+        together(
+            lambda: _judge_name(to, without(edited.policies, name)) if to != name else None,
+            lambda: _judge(config, listener, edited, name, policy),
+        )
+        return _renamed(_with(edited, name, policy), name, to)
 
     return edit_listener(operator, listener, change)
 
@@ -52,15 +61,7 @@ def rename(operator: Operator, listener: str, name: str, new: str) -> Pending:
     def change(config: Config, edited: Listener) -> Listener:
         known(edited.policies, name, "policy")
         _judge_name(new, without(edited.policies, name))
-        return msgspec.structs.replace(
-            edited,
-            policies=renamed(edited.policies, name, new),
-            all_hosts=new if edited.all_hosts == name else edited.all_hosts,
-            sender_groups=[
-                msgspec.structs.replace(group, policy=new) if group.policy == name else group
-                for group in edited.sender_groups
-            ],
-        )
+        return _renamed(edited, name, new)
 
     return edit_listener(operator, listener, change)
 
@@ -98,10 +99,23 @@ def used_by(listener: Listener, name: str) -> list[str]:
     return groups + (["the ALL row"] if listener.all_hosts == name else [])
 
 
-def _with(config: Config, listener: str, edited: Listener, name: str, policy: MailFlowPolicy) -> Listener:
-    made = msgspec.structs.replace(edited, policies={**edited.policies, name: policy})
-    judge_listener(with_listener(config, listener, made), listener, ("policies", name))
-    return made
+def _with(edited: Listener, name: str, policy: MailFlowPolicy) -> Listener:
+    return msgspec.structs.replace(edited, policies={**edited.policies, name: policy})
+
+
+def _renamed(edited: Listener, name: str, new: str) -> Listener:
+    return msgspec.structs.replace(
+        edited,
+        policies=renamed(edited.policies, name, new),
+        all_hosts=new if edited.all_hosts == name else edited.all_hosts,
+        sender_groups=[
+            msgspec.structs.replace(group, policy=new) if group.policy == name else group for group in edited.sender_groups
+        ],
+    )
+
+
+def _judge(config: Config, listener: str, edited: Listener, name: str, policy: MailFlowPolicy) -> None:
+    judge_listener(with_listener(config, listener, _with(edited, name, policy)), listener, ("policies", name))
 
 
 def _judge_name(name: str, others: Iterable[str]) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container
 
-from gatepost.admin.operations.drafts import Unfit
+from gatepost.admin.operations.drafts import Several, Unfit
 from gatepost.config.problems import ConfigErrors, Problem
 from gatepost.errors import Conflict, GatepostError
 
@@ -21,6 +21,9 @@ def by_field(fault: GatepostError, names: Container[str], *, other: str = "") ->
     """
     if isinstance(fault, Conflict):
         raise fault
+    if isinstance(fault, Several):
+        found = [by_field(one, names, other=other) for one in fault.faults]
+        return {name: "; ".join(one[name] for one in found if name in one) for part in found for name in part}
     told: dict[str, list[str]] = {}
     if not isinstance(fault, Unfit | ConfigErrors):
         return {other: str(fault)}
@@ -36,11 +39,6 @@ def lines(fault: GatepostError) -> list[str]:
         raise fault
     found = [str(problem) for problem in fault.problems] if isinstance(fault, ConfigErrors) else str(fault).splitlines()
     return found if len(found) <= MAX_TOLD else [*found[:MAX_TOLD], f"and {len(found) - MAX_TOLD:,} more"]
-
-
-def merged(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
-    """Return the faults of both; of two for one field the first."""
-    return {**second, **first}
 
 
 def _sentence(problem: Problem) -> str:

@@ -24,6 +24,8 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Network",
         (
+            ("Listeners", "/listeners"),
+            ("Certificates", "/certificates"),
             ("SMTP Routes", "/routes"),
             ("Bounce Profiles", "/bounces"),
         ),

@@ -13,9 +13,11 @@ from gatepost.admin.web.desk import Desk, PasswordDue, desk_of
 from gatepost.admin.web.pages import (
     address_lists,
     bounces,
+    certificates,
     commit,
     destinations,
     hat,
+    listeners,
     login,
     overview,
     partner,
@@ -37,6 +39,8 @@ MODULES: tuple[ModuleType, ...] = (
     bounces,
     address_lists,
     destinations,
+    listeners,
+    certificates,
     commit,
 )
 NEW_PASSWORD = "/password"

@@ -1,4 +1,7 @@
-"""`gatepost user`: the administrators. Only translates; passwords are asked for, never taken from the command line."""
+"""`gatepost user`: the administrators, and the tokens of programs.
+
+Only translates; passwords are asked for, never taken from the command line.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,14 @@ import typer
 
 from gatepost.admin.cli_base import Cli, Group, table
 from gatepost.admin.cli_text import moment, shown
-from gatepost.admin.operations import users
+from gatepost.admin.operations import tokens, users
+from gatepost.admin.tokens import DAYS, MAX_DAYS
 from gatepost.admin.users import Role
 from gatepost.errors import GatepostError
 
-group = Group("user", "Administrators of the gateway.")
+group = Group("user", "Administrators of the gateway, and the tokens of programs.")
+token = Group("token", "Tokens by which programs use the REST API.")
+group.app.add_typer(token.app)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the administrator.")]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input, one line.")]
 
@@ -83,6 +89,37 @@ def delete_key(
     """Take a public key from an administrator."""
     users.delete_key(cli.operator, name, fingerprint)
     cli.show({"deleted": fingerprint}, [f"Deleted key {fingerprint} of {name}."])
+
+
+TokenName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the token.")]
+
+
+@token.command("add")
+def add_token(
+    cli: Cli,
+    name: TokenName,
+    role: RoleOption = "read-only",
+    days: Annotated[int, typer.Option(metavar="N", min=1, max=MAX_DAYS, help="Days for which it is good.")] = DAYS,
+) -> None:
+    """Make a token and print it; it is not kept, and cannot be shown again."""
+    made = tokens.add(cli.operator, name, role, days)
+    cli.show(made, [made.secret])
+
+
+@token.command("list")
+def list_tokens(cli: Cli) -> None:
+    """Show the tokens; never their secrets."""
+    known = tokens.listing(cli.operator)
+    rows = [(one.name, one.role, moment(one.created), moment(one.expires), one.author) for one in known]
+    shown_table = table("Name", "Role", "Made", "Good until", "By", rows=rows)
+    cli.show(known, [shown_table] if known else ["There are no tokens yet."])
+
+
+@token.command("revoke")
+def revoke_token(cli: Cli, name: TokenName) -> None:
+    """Take a token away; what is asked with it from now on is refused."""
+    tokens.revoke(cli.operator, name)
+    cli.show({"revoked": name}, [f"Revoked token {name}."])
 
 
 def _password(from_stdin: bool) -> str:

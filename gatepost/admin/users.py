@@ -69,7 +69,7 @@ class Users:
 
     def __init__(self, path: Path) -> None:
         """Open the file, which is made when it is not there."""
-        _make(path)
+        make_file(path)
         self._path = path
         self._engine = sql.create_engine(f"sqlite:///{path}", poolclass=sql.NullPool)
         self._hasher = PasswordHasher()
@@ -194,7 +194,7 @@ class Users:
         return self._hasher.hash(password)
 
 
-def _make(path: Path) -> None:
+def make_file(path: Path) -> None:
     """Make the file here and not in SQLite, so that no moment passes in which others may read it."""
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 
 from gatepost.admin.users import User
 
@@ -113,3 +114,12 @@ class Throttle:
         self._failures.pop(account, None)
         if failures := self._failures.get(address):
             failures.pop()
+
+
+def network_of(address: str) -> str:
+    """Return whom failures are counted against: one IPv4 address, the /64 that one IPv6 host has."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return address if parsed.version == 4 else str(ip_network((parsed, 64), strict=False))

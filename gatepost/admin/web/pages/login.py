@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 import anyio.to_thread
@@ -15,7 +14,7 @@ from litestar.status_codes import HTTP_303_SEE_OTHER, HTTP_401_UNAUTHORIZED, HTT
 from gatepost.admin.users import Users
 from gatepost.admin.web.desk import COOKIE, Desk
 from gatepost.admin.web.forms import posted, read_form
-from gatepost.admin.web.sessions import Sessions, Throttle
+from gatepost.admin.web.sessions import Sessions, Throttle, network_of
 from gatepost.admin.web.threads import in_thread
 from gatepost.errors import GatepostError
 
@@ -40,7 +39,7 @@ async def login(request: Request[Any, Any, Any]) -> Response[Any]:
     name, password = form["name"].strip()[:MAX_SHOWN], form["password"]
     state, address = request.app.state, _address(request)
     throttle: Throttle = state.throttle
-    keys = f"user {name[:MAX_NAME].lower()}", f"address {_network(address)}"
+    keys = f"user {name[:MAX_NAME].lower()}", f"address {network_of(address)}"
     if wait := throttle.wait(*keys):
         state.audit.tell(name, address, "login refused: too many failures")
         minutes = math.ceil(wait / 60)
@@ -112,15 +111,6 @@ async def change_password(desk: Desk) -> Response[Any] | Template:
 
 def _form(name: str, fault: str, status: int = 200) -> Template:
     return Template("login.html", context={"title": "Sign in", "name": name, "fault": fault}, status_code=status)
-
-
-def _network(address: str) -> str:
-    """Return whom failures are counted against: one IPv4 address, the /64 that one IPv6 host has."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    return address if parsed.version == 4 else str(ip_network((parsed, 64), strict=False))
 
 
 def _address(request: Request[Any, Any, Any]) -> str:

@@ -1,6 +1,6 @@
-"""`sslconfig`, VERIFY: the suites of a cipher string one by one, what each costs here, and what clients would get.
+"""The suites of a TLS profile one by one, what each costs here, and what clients would get; `sslconfig`, VERIFY.
 
-Judged as if the inbound profile of the draft had the string; the draft stays as it is.
+Judged as if the draft had the profile so; the draft stays as it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from gatepost.admin.operations.costs import Costs, Machine
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.operations.offers import Negotiation, negotiations
 from gatepost.admin.operations.operator import Operator
+from gatepost.config.model import Config, TlsProfile
 from gatepost.config.tlsfacts import installed
+from gatepost.errors import GatepostError
 from gatepost.tls.catalogue import catalogue, serves
 from gatepost.tls.certificates import KeyPair
 from gatepost.tls.cost import Bulk
@@ -34,6 +36,14 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     """The profile's first group that was measured; empty where the suite has none."""
 
 
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a handshake of TLS 1.3 costs with one key exchange group of the profile."""
+
+    group: str
+    handshakes: list[Handshake]
+    """Empty where the group was not measured."""
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One suite."""
 
@@ -49,8 +59,12 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     judgement: Judgement
     rows: list[Row]
     """The profile's suites of TLS 1.3, which no cipher string touches, then the string's; each in the order that counts."""
+    groups: list[Exchange]
+    """In the profile's order; empty without TLS 1.3, or while nothing is measured."""
     certificates: list[str]
     """Those that are shown under the profile."""
+    measured_with: list[str]
+    """What the handshakes were measured with: those certificates, or kinds of them where none is shown."""
     clients: list[Negotiation]
     """What clients on record would get; empty where the string cannot be taken, or there is no certificate to show."""
     machine: Machine | None
@@ -59,33 +73,50 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify(operator: Operator, spec: str) -> Listed:
-    """List what a cipher string selects."""
-    config, profile = current(operator), ciphers.profile(operator, PROFILE)
-    judgement = tls_settings.judge_ciphers(operator, PROFILE, profile.methods, spec)
-    held = installed(config, tls_settings.shown_under(config, PROFILE))
-    clients: list[Negotiation] = []
-    if held and not judgement.refusals:
-        entries = [config.certificates[one.name] for one in held]
-        pairs = [KeyPair(entry.certificate, entry.private_key) for entry in entries]
-        clients = negotiations(msgspec.structs.replace(profile, ciphers=spec), pairs, PROFILE)
-    newest = [catalogue()[name] for name in profile.suites if "TLSv1.3" in profile.methods and name in catalogue()]
+    """List what a cipher string selects for the inbound profile."""
+    return listed(operator, PROFILE, msgspec.structs.replace(ciphers.profile(operator, PROFILE), ciphers=spec))
+
+
+def listed(operator: Operator, name: str, profile: TlsProfile) -> Listed:
+    """List what a profile comes to if it were so; one that nobody has yet is judged for no certificate."""
+    config = current(operator)
+    judgement = tls_settings.judge_ciphers(operator, name, profile.methods, profile.ciphers)
+    held = installed(config, tls_settings.shown_under(config, name))
     kept = costs.costs(operator)
+    newest = [catalogue()[suite] for suite in profile.suites if "TLSv1.3" in profile.methods and suite in catalogue()]
+    kinds = [(one.name, one.key) for one in held] or [(key, key) for key in (kept.keys if kept else ())]
+    groups = profile.groups if newest and kept else []
     return Listed(
         judgement=judgement,
-        rows=[_row(suite, held, kept, profile.groups) for suite in (*newest, *judgement.suites)],
+        rows=[_row(suite, kinds, kept, profile.groups) for suite in (*newest, *judgement.suites)],
+        groups=[Exchange(group=group, handshakes=_handshakes(newest[0], kinds, kept, [group])) for group in groups],
         certificates=[one.name for one in held],
-        clients=clients,
+        measured_with=[kind for kind, _ in kinds],
+        clients=[] if judgement.refusals else _clients(config, held, name, profile),
         machine=kept.machine if kept else None,
         measured_at=kept.measured_at if kept else 0.0,
     )
 
 
-def _row(suite: Suite, held: Sequence[Held], kept: Costs | None, groups: Sequence[str]) -> Row:
+def _clients(config: Config, held: Sequence[Held], name: str, profile: TlsProfile) -> list[Negotiation]:
+    entries = [config.certificates[one.name] for one in held]
+    if not entries:
+        return []
+    try:
+        return negotiations(profile, [KeyPair(entry.certificate, entry.private_key) for entry in entries], name)
+    except GatepostError:
+        return []  # what is wrong with the rest of the profile, its check says
+
+
+def _row(suite: Suite, kinds: Sequence[tuple[str, str]], kept: Costs | None, groups: Sequence[str]) -> Row:
+    return Row(suite=suite, handshakes=_handshakes(suite, kinds, kept, groups), bulk=kept.bulk(suite) if kept else None)
+
+
+def _handshakes(
+    suite: Suite, kinds: Sequence[tuple[str, str]], kept: Costs | None, groups: Sequence[str]
+) -> list[Handshake]:
+    """Return what a suite costs with each certificate, or kind of it, that can serve it."""
     if kept is None:
-        return Row(suite=suite, handshakes=[], bulk=None)
-    found = [(one.name, kept.handshake(suite, one.key, groups)) for one in held if serves(suite, one.key)]
-    return Row(
-        suite=suite,
-        handshakes=[Handshake(certificate=name, ms=cost.ms, group=cost.group) for name, cost in found if cost],
-        bulk=kept.bulk(suite),
-    )
+        return []
+    found = [(name, kept.handshake(suite, key, groups)) for name, key in kinds if serves(suite, key)]
+    return [Handshake(certificate=name, ms=cost.ms, group=cost.group) for name, cost in found if cost]

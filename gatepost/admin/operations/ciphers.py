@@ -56,7 +56,13 @@ def profile(operator: Operator, name: str) -> TlsProfile:
 def consider(operator: Operator, name: str, changed: TlsProfile) -> list[Problem]:
     """Return what would be wrong with a profile if the draft had it so, errors first; the draft stays as it is."""
     config = _draft(operator)
-    changed_config = msgspec.structs.replace(config, tls_profiles={**config.tls_profiles, name: changed})
+    # The tables may have a million rows, say nothing of a profile, and this is asked while somebody types.
+    listeners = {
+        one: msgspec.structs.replace(listener, sender_groups=[], recipients=[]) for one, listener in config.listeners.items()
+    }
+    changed_config = msgspec.structs.replace(
+        config, tls_profiles={**config.tls_profiles, name: changed}, listeners=listeners, destinations={}, routes={}
+    )
     path = join(("tls_profiles", name))
     return [problem for problem in check(changed_config) if problem.path.startswith(f"{path}.")]
 

@@ -1,4 +1,4 @@
-"""`sslconfig`: the three built-in TLS profiles of the draft, written and read as the appliance does.
+"""`sslconfig`: the TLS profiles of the draft, the three built-in ones and those with names of their own.
 
 What a cipher string comes to is judged in `tls.judgement`, the rest of a profile by the checks of the configuration.
 """
@@ -14,10 +14,11 @@ import msgspec
 from gatepost.admin.operations import ciphers, configuration
 from gatepost.admin.operations.ciphers import Judgement
 from gatepost.admin.operations.configuration import Pending
-from gatepost.admin.operations.drafts import current, judge
+from gatepost.admin.operations.drafts import current, judge, known, without
+from gatepost.admin.operations.fields import new_name
 from gatepost.admin.operations.operator import Operator
 from gatepost.config.checks import profiles
-from gatepost.config.model import Config, Listener, TlsProfile, TlsVersion
+from gatepost.config.model import BUILTIN_PROFILES, Config, Listener, TlsProfile, TlsVersion
 from gatepost.errors import GatepostError
 
 METHODS: tuple[TlsVersion, ...] = get_args(TlsVersion)
@@ -119,6 +120,36 @@ def put(operator: Operator, name: str, changed: TlsProfile) -> Pending:
         return msgspec.structs.replace(config, tls_profiles={**config.tls_profiles, name: changed})
 
     return configuration.edit(operator, change)
+
+
+def create(operator: Operator, name: str, profile: TlsProfile) -> Pending:
+    """Put a profile with a name of its own into the draft; refused with all that is wrong with the name or in it."""
+    new_name(name, profile_names(operator), "TLS profile")
+    return put(operator, name, profile)
+
+
+def delete(operator: Operator, name: str) -> Pending:
+    """Take a profile out of the draft, refused while something uses it; a built-in one gets its defaults back."""
+
+    def change(config: Config) -> Config:
+        if name in BUILTIN_PROFILES:
+            return msgspec.structs.replace(config, tls_profiles=without(config.tls_profiles, name))
+        known(config.tls_profiles, name, "TLS profile")
+        if users := used_by(config, name):
+            raise GatepostError(f"TLS profile {name} is used by {', '.join(users)}: give them another first")
+        return msgspec.structs.replace(config, tls_profiles=without(config.tls_profiles, name))
+
+    return configuration.edit(operator, change)
+
+
+def used_by(config: Config, name: str) -> list[str]:
+    """Return what is served or delivered under a profile, in words."""
+    users = ["the web console"] if name == "gui" else []
+    for one, listener in config.listeners.items():
+        users += [f"listener {one}"] if listener.default_policy.tls_profile == name else []
+        users += [f"policy {policy} of {one}" for policy, held in listener.policies.items() if held.tls_profile == name]
+    users += ["deliveries"] if config.default_destination.tls_profile == name else []
+    return users + [f"mail to {domain}" for domain, control in config.destinations.items() if control.tls_profile == name]
 
 
 def _judge(name: str, changed: TlsProfile, *place: str) -> None:

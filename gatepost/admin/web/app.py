@@ -31,6 +31,7 @@ from gatepost.admin.web.audit import Audit
 from gatepost.admin.web.conflict import conflict_page
 from gatepost.admin.web.desk import COOKIE, Desk, PasswordDue
 from gatepost.admin.web.headers import put_headers
+from gatepost.admin.web.measuring import Measuring
 from gatepost.admin.web.sessions import Sessions, Throttle
 from gatepost.admin.web.shown import Shown
 from gatepost.errors import Conflict, GatepostError
@@ -56,6 +57,7 @@ def application(operator: Operator) -> Litestar:
                 "hashing": anyio.CapacityLimiter(HASHES),
                 "audit": Audit(operator.state),
                 "shown": Shown(),
+                "measuring": Measuring(),
             }
         ),
         dependencies={"desk": Provide(pages.desk, sync_to_thread=True)},

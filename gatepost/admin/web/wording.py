@@ -30,6 +30,10 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Bounce Profiles", "/bounces"),
         ),
     ),
+    (
+        "System Administration",
+        (("SSL Configuration", "/ssl"),),
+    ),
 )
 """The menu: headings as the appliance has them, each with its pages."""
 

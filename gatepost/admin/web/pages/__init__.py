@@ -25,6 +25,7 @@ from gatepost.admin.web.pages import (
     recipients,
     routes,
     sender_groups,
+    ssl,
 )
 
 MODULES: tuple[ModuleType, ...] = (
@@ -41,6 +42,7 @@ MODULES: tuple[ModuleType, ...] = (
     destinations,
     listeners,
     certificates,
+    ssl,
     commit,
 )
 NEW_PASSWORD = "/password"

@@ -68,3 +68,40 @@ def test_a_stale_page_is_told_what_changed_and_may_be_sent_again(visit: SignIn) 
     assert console.post(path, again).status_code == 303
     stored = console.draft.listeners["InboundMail"].policies["PARTNER_TLS"]
     assert (stored.tls, stored.max_messages_per_connection) == ("required", None)
+
+
+def test_a_policy_says_who_uses_it_and_keeps_them_under_a_new_name(visit: SignIn) -> None:
+    console = visit(DOCUMENT + '[[listeners.InboundMail.sender_groups]]\nname = "PARTNERS"\npolicy = "PARTNER_TLS"\n')
+    page = console.get(f"{PATH}/policy/PARTNER_TLS").text
+    assert "Used by sender group PARTNERS of" in page
+    refused = console.post(f"{PATH}/policy/PARTNER_TLS/delete")
+    assert (refused.status_code, "is used by sender group PARTNERS" in refused.text) == (422, True)
+    console.post(f"{PATH}/policy/PARTNER_TLS", name="BANKS", behavior="accept", max_messages_per_connection="7")
+    held = console.draft.listeners["InboundMail"]
+    assert (list(held.policies), held.sender_groups[0].policy) == (["BANKS"], "BANKS")
+
+
+def test_no_list_and_no_names_of_its_own_are_told_from_the_default(visit: SignIn) -> None:
+    document = (
+        DOCUMENT + 'tls_mandatory_senders = ""\ntls_peer_names = []\n[address_lists.banks]\naddresses = ["@bank.example"]\n'
+    )
+    console = visit(document)
+    page = console.get(f"{PATH}/policy/PARTNER_TLS").text
+    assert '<option value="-" selected>None</option>' in page
+    assert 'name="own_peer_names" checked' in page
+    form = {"name": "PARTNER_TLS", "behavior": "accept"}
+    console.post(f"{PATH}/policy/PARTNER_TLS", form, tls_mandatory_senders="-", own_peer_names="on")
+    made = console.draft.listeners["InboundMail"].policies["PARTNER_TLS"]
+    assert (made.tls_mandatory_senders, made.tls_peer_names) == ("", [])
+    console.post(f"{PATH}/policy/PARTNER_TLS", form)
+    made = console.draft.listeners["InboundMail"].policies["PARTNER_TLS"]
+    assert (made.tls_mandatory_senders, made.tls_peer_names) == (None, None)
+
+
+def test_a_bad_name_and_an_unknown_profile_are_told_at_once(visit: SignIn) -> None:
+    console = visit(DOCUMENT)
+    answer = console.post(f"{PATH}/new", name="a b", behavior="accept", tls_profile="nosuch", tls_peer_names="<i>")
+    assert answer.status_code == 422
+    for field in ("name", "tls_profile", "tls_peer_names"):
+        assert f'id="fault-{field}"' in answer.text
+    assert "&lt;i&gt;</textarea>" in answer.text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-import anyio.to_thread
 import msgspec
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
@@ -12,13 +11,17 @@ from litestar.response import Template
 
 from gatepost.admin.operations import fields, policies
 from gatepost.admin.operations.drafts import current
+from gatepost.admin.web import faults
 from gatepost.admin.web.desk import Desk
-from gatepost.admin.web.forms import Form, posted
+from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.threads import in_thread
+from gatepost.config.checks.profiles import profile_names
 from gatepost.config.model import Behavior, DefaultPolicy, InboundTls, Listener, MailFlowPolicy, PolicyFields
-from gatepost.errors import Conflict, GatepostError
+from gatepost.errors import GatepostError
 
 DEFAULT = "Default Policy Parameters"
+NOBODY = "-"
+"""Stands in the form for no address list, where an empty choice is left to the default; no list can have this name."""
 LIMITS = {
     "max_messages_per_connection": "Max. Messages Per Connection",
     "max_recipients_per_message": "Max. Recipients Per Message",
@@ -27,6 +30,7 @@ LIMITS = {
     "max_recipients_per_hour": "Max. Recipients Per Hour",
 }
 """Number fields by name, labelled as the appliance labels them."""
+FIELDS = frozenset({"name", "behavior", *DefaultPolicy.__struct_fields__})
 USE_TLS = {
     "no": "Off",
     "preferred": "Preferred",
@@ -73,31 +77,37 @@ def edit_page(desk: Desk, listener: str, name: str = DEFAULT) -> Template:
     ],
     opt={"role": "administrator"},
 )
-async def submit(desk: Desk, listener: str, name: str = "") -> Response[Any] | Template:
+@filled
+def submit(desk: Desk, form: Form, listener: str, name: str = "") -> Response[Any] | Template:
     """Put what was typed into the draft."""
-    form = await posted(desk)
     if desk.request.url.path.endswith("/default") and not name:
         name = DEFAULT
-    entry = await anyio.to_thread.run_sync(_listener, desk, listener)
-    values, faults = _read(form, is_default=name == DEFAULT)
-    if not faults:
+    entry = _listener(desk, listener)
+    if name:
+        _policy(entry, name)
+    values, told = _read(form, is_default=name == DEFAULT)
+    if not told:
         try:
-            await anyio.to_thread.run_sync(_store, desk, listener, name, form["name"].strip(), values)
-        except Conflict:
-            raise
-        except GatepostError as error:
-            faults = _by_field(str(error))
-    if faults:
-        return _page(desk, listener, entry, name, form, faults)
-    desk.tell(f"submitted policy {name or form['name']} of listener {listener}")
-    return desk.back("/policies", f"{name or form['name']}: submitted. It takes effect with Commit Changes.")
+            _store(desk, listener, name, form["name"].strip(), values)
+        except GatepostError as fault:
+            told = faults.by_field(fault, FIELDS, other="" if name == DEFAULT else "name")
+    if told:
+        return _page(desk, listener, entry, name, form, told)
+    shown = name if name == DEFAULT else form["name"].strip() or name
+    desk.tell(f"submitted policy {name or shown} of listener {listener}")
+    return desk.back("/policies", f"{shown}: submitted. It takes effect with Commit Changes.")
 
 
 @post("/policies/{listener:str}/policy/{name:str}/delete", opt={"role": "administrator"})
-async def delete(desk: Desk, listener: str, name: str) -> Response[Any]:
+@filled
+def delete(desk: Desk, form: Form, listener: str, name: str) -> Response[Any] | Template:
     """Take a policy out of the draft."""
-    await posted(desk)
-    await anyio.to_thread.run_sync(policies.delete, desk.operator, listener, name)
+    entry = _listener(desk, listener)
+    present = _policy(entry, name)
+    try:
+        policies.delete(desk.operator, listener, name)
+    except GatepostError as fault:
+        return _page(desk, listener, entry, name, _values(present), faults.by_field(fault, ()))
     desk.tell(f"deleted policy {name} of listener {listener}")
     return desk.back("/policies", f"{name}: deleted. It takes effect with Commit Changes.")
 
@@ -106,7 +116,7 @@ def _store(desk: Desk, listener: str, name: str, new_name: str, values: dict[str
     if name == DEFAULT:
         policies.change_default(desk.operator, listener, **values)
     elif name:
-        policies.replace(desk.operator, listener, name, MailFlowPolicy(**values))
+        policies.replace(desk.operator, listener, name, MailFlowPolicy(**values), new_name)
     else:
         policies.create(desk.operator, listener, new_name, MailFlowPolicy(**values))
 
@@ -131,21 +141,24 @@ def _values(policy: PolicyFields | DefaultPolicy) -> Form:
     form = Form()
     for field, value in msgspec.structs.asdict(policy).items():
         form[field] = "\n".join(value) if isinstance(value, list) else "" if value is None else str(value)
-        if value is not None:
-            form[f"own_{field}"] = "on"
+    if isinstance(policy, PolicyFields):
+        if policy.tls_mandatory_senders == "":
+            form["tls_mandatory_senders"] = NOBODY
+        if policy.tls_peer_names is not None:
+            form["own_peer_names"] = "on"
     return form
 
 
 def _read(form: Form, *, is_default: bool) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values of a form, and a sentence for each field that will not do."""
     values: dict[str, Any] = {} if is_default else {"behavior": form["behavior"]}
-    faults: dict[str, str] = {}
+    told: dict[str, str] = {}
     if not is_default and form["behavior"] not in get_args(Behavior):
-        faults["behavior"] = "choose one of the behaviours"
+        told["behavior"] = "choose one of the behaviours"
     if form["tls"] in get_args(InboundTls):
         values["tls"] = form["tls"]
     elif is_default or form["tls"]:
-        faults["tls"] = "choose one of the settings"
+        told["tls"] = "choose one of the settings"
     for field in LIMITS:
         typed = form[field].strip()
         if not typed and not is_default:
@@ -153,27 +166,21 @@ def _read(form: Form, *, is_default: bool) -> tuple[dict[str, Any], dict[str, st
         try:
             values[field] = fields.number(DefaultPolicy, field, typed)
         except GatepostError as error:
-            faults[field] = str(error)
-    for field in ("tls_profile", "tls_mandatory_senders"):
-        if form[field].strip() or (is_default and field == "tls_mandatory_senders"):
-            values[field] = form[field].strip()
-    if form.lines("tls_peer_names") or is_default:
-        values["tls_peer_names"] = form.lines("tls_peer_names")
-    return values, faults
+            told[field] = str(error)
+    if form["tls_profile"]:
+        values["tls_profile"] = form["tls_profile"]
+    if form["tls_mandatory_senders"] or is_default:
+        values["tls_mandatory_senders"] = "" if form["tls_mandatory_senders"] == NOBODY else form["tls_mandatory_senders"]
+    names = form.lines("tls_peer_names")
+    if names or is_default or form.ticked("own_peer_names"):
+        values["tls_peer_names"] = names
+    return values, told
 
 
-def _by_field(sentences: str) -> dict[str, str]:
-    """Put each fault beside the field that its path ends in."""
-    faults: dict[str, str] = {}
-    for line in sentences.splitlines():
-        head = line.split(" ", 1)[0].rstrip(":")
-        field = head.rsplit(".", 1)[-1].split("[", 1)[0] if "." in head else ""
-        key = field if field in DefaultPolicy.__struct_fields__ else "name" if "policy" in line and not field else ""
-        faults[key] = f"{faults[key]}; {line}" if key in faults else line
-    return faults
-
-
-def _page(desk: Desk, listener: str, entry: Listener, name: str, form: Form, faults: dict[str, str]) -> Template:
+def _page(desk: Desk, listener: str, entry: Listener, name: str, form: Form, told: dict[str, str]) -> Template:
+    config = current(desk.operator)
+    if name and name != DEFAULT:
+        form.setdefault("name", name)
     context: dict[str, Any] = {
         "listener": listener,
         "entry": entry,
@@ -184,12 +191,16 @@ def _page(desk: Desk, listener: str, entry: Listener, name: str, form: Form, fau
         "limits": LIMITS,
         "use_tls": USE_TLS,
         "behaviors": get_args(Behavior),
+        "nobody": NOBODY,
         "default": _values(entry.default_policy),
+        "used": policies.used_by(entry, name) if name and name != DEFAULT else [],
+        "tls_profiles": profile_names(config),
+        "address_lists": list(config.address_lists),
         "tag": desk.tag(),
     }
     title = f"{name or 'New Policy'} - {listener}"
-    if faults:
-        return desk.invalid("policy.html", title=title, faults=faults, **context)
+    if told:
+        return desk.invalid("policy.html", title=title, faults=told, **context)
     return desk.page("policy.html", title=title, faults={}, **context)
 
 

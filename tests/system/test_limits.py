@@ -191,6 +191,28 @@ def test_connections_per_host_over_both_workers(served: Served) -> None:
     close(third)
 
 
+def test_places_that_workers_keep_are_given_to_whoever_asks(tmp_path: Path) -> None:
+    port = free_port()
+    wide = GROUP.format(number=0, fields="max_connections_per_host = 100", source=HOST)
+    with dns_thread() as dns, gateway(tmp_path, start=False) as one:
+        one.configure(relay(port, free_port(), gateway=f'dns_servers = ["{dns.address}"]') + wide)
+        one.start(2)
+        close(at_once(40, port, HOST))  # both workers keep places now
+        until_open(one, 0)
+        clients = at_once(130, port, HOST)
+        assert tally(clients) == (100, {FROM_HOST})
+        victim = one.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_for(
+            lambda: victim not in one.workers() and all(slot["up"] for slot in one.ask("status")["workers"]), "it is back"
+        )
+        left = [client for client in clients if client.say("NOOP").startswith("250")]
+        assert 0 < len(left) < 100, "both had some"
+        more = at_once(130, port, HOST)
+        assert tally(more) == (100 - len(left), {FROM_HOST})
+        close(clients + more)
+
+
 def test_concurrency_of_a_listener(served: Served) -> None:
     with served.only(0):
         first = at_once(3, served.narrow, "127.0.0.1")

@@ -24,6 +24,7 @@ def search(
     peer: str | None = None,
     days: float = 0,
     limit: int = 100,
+    offset: int = 0,
 ) -> list[MessageRecord]:
     """Return the messages for which all that is given holds, newest first; `days` looks back no further."""
     return _records(operator).track(
@@ -34,6 +35,7 @@ def search(
         peer=peer,
         since=_since(days),
         limit=limit,
+        offset=offset,
     )
 
 

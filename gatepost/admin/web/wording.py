@@ -9,7 +9,16 @@ from typing import Any
 from gatepost import __version__
 
 NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("Monitor", (("Overview", "/"),)),
+    (
+        "Monitor",
+        (
+            ("Overview", "/"),
+            ("TLS Connections", "/connections"),
+            ("Message Tracking", "/tracking"),
+            ("Delivery Status", "/delivery"),
+            ("Mail Log", "/log"),
+        ),
+    ),
     (
         "Mail Policies",
         (

@@ -116,17 +116,19 @@ class Users:
             if not connection.execute(sql.update(_USERS).where(_USERS.c.name == name).values(role=role)).rowcount:
                 raise _unknown(name)
 
-    def set_password(self, name: str, password: str) -> None:
-        """Replace a password."""
+    def set_password(self, name: str, password: str, *, must_change: bool = False) -> None:
+        """Replace a password; `must_change`: somebody else chose it, and it is good for nothing but to choose another."""
         change = sql.update(_USERS).where(_USERS.c.name == name)
         with self._engine.begin() as connection:
-            values = {"password": self._hash(password), "changed": time.time(), "must_change": False}
+            values = {"password": self._hash(password), "changed": time.time(), "must_change": must_change}
             if not connection.execute(change.values(**values)).rowcount:
                 raise _unknown(name)
 
-    def delete(self, name: str) -> None:
-        """Remove an administrator."""
+    def delete(self, name: str, *, keep_one: bool = False) -> None:
+        """Remove an administrator; `keep_one`: refused when it would leave nobody who may change anything."""
         with self._engine.begin() as connection:
+            if keep_one:
+                self._keep_one(connection, name, "read-only")
             connection.execute(sql.delete(_KEYS).where(_KEYS.c.name == name))
             if not connection.execute(sql.delete(_USERS).where(_USERS.c.name == name)).rowcount:
                 raise _unknown(name)
@@ -182,8 +184,8 @@ class Users:
 
     @staticmethod
     def _keep_one(connection: sql.Connection, name: str, role: Role) -> None:
-        others = sql.select(_USERS.c.name).where(_USERS.c.name != name, _USERS.c.role == "administrator")
-        if role != "administrator" and connection.execute(others).first() is None:
+        administrators = sql.select(_USERS.c.name).where(_USERS.c.role == "administrator")
+        if role != "administrator" and connection.execute(administrators).scalars().all() == [name]:
             raise GatepostError(f"{name} is the only administrator: make somebody else one first")
 
     def _hash(self, password: str) -> str:

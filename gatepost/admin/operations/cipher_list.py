@@ -64,7 +64,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     certificates: list[str]
     """Those that are shown under the profile."""
     measured_with: list[str]
-    """What the handshakes were measured with: those certificates, or kinds of them where none is shown."""
+    """What the handshakes were measured with: those certificates, kinds where none is shown; empty while nothing is."""
     clients: list[Negotiation]
     """What clients on record would get; empty where the string cannot be taken, or there is no certificate to show."""
     machine: Machine | None
@@ -84,7 +84,7 @@ def listed(operator: Operator, name: str, profile: TlsProfile) -> Listed:
     held = installed(config, tls_settings.shown_under(config, name))
     kept = costs.costs(operator)
     newest = [catalogue()[suite] for suite in profile.suites if "TLSv1.3" in profile.methods and suite in catalogue()]
-    kinds = [(one.name, one.key) for one in held] or [(key, key) for key in (kept.keys if kept else ())]
+    kinds = ([(one.name, one.key) for one in held] or [(key, key) for key in kept.keys]) if kept else []
     groups = profile.groups if newest and kept else []
     return Listed(
         judgement=judgement,

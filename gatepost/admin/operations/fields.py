@@ -19,6 +19,8 @@ from gatepost.errors import GatepostError
 
 T = TypeVar("T")
 
+MAX_DIGITS = 18
+"""Of an identifier: what a 64-bit integer holds."""
 _BETWEEN = re.compile(r"[,\s]+")
 
 
@@ -82,3 +84,10 @@ def number(table: type, field: str, text: str) -> int | str:
 def whole(table: type, field: str, text: str) -> int:
     """Read a whole number within the bounds of a field that is no size."""
     return int(number(table, field, text))
+
+
+def identifier(kind: str, text: str) -> int:
+    """Read the number of a connection or a message as the log shows it; `kind`: ICID, DCID or MID."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
+        raise GatepostError(f"{text!r} is not a number: write that of the {kind} as the log shows it")
+    return int(text)

@@ -17,10 +17,10 @@ def listing(operator: Operator) -> list[User]:
     return Users(operator.users_db).list() if operator.users_db.exists() else []
 
 
-def add(operator: Operator, name: str, password: str, role: Role = "administrator") -> None:
-    """Add an administrator."""
+def add(operator: Operator, name: str, password: str, role: Role = "administrator", *, must_change: bool = False) -> None:
+    """Add an administrator; `must_change`: the password is good for nothing but to choose another."""
     operator.prepare()
-    Users(operator.users_db).add(name, password, role=role)
+    Users(operator.users_db).add(name, password, role=role, must_change=must_change)
 
 
 def set_role(operator: Operator, name: str, role: Role) -> None:
@@ -29,16 +29,19 @@ def set_role(operator: Operator, name: str, role: Role) -> None:
     Users(operator.users_db).set_role(name, role)
 
 
-def set_password(operator: Operator, name: str, password: str) -> None:
+def set_password(operator: Operator, name: str, password: str, *, must_change: bool = False) -> None:
     """Replace an administrator's password."""
     operator.require()
-    Users(operator.users_db).set_password(name, password)
+    Users(operator.users_db).set_password(name, password, must_change=must_change)
 
 
-def delete(operator: Operator, name: str) -> None:
-    """Remove an administrator."""
+def delete(operator: Operator, name: str, *, keep_one: bool = False) -> None:
+    """Remove an administrator; with `keep_one` not the last.
+
+    Who is on the machine itself may remove everybody and begin anew; who is not would lock everybody out.
+    """
     operator.require()
-    Users(operator.users_db).delete(name)
+    Users(operator.users_db).delete(name, keep_one=keep_one)
 
 
 def keys(operator: Operator, name: str) -> Sequence[PublicKey]:
@@ -48,7 +51,12 @@ def keys(operator: Operator, name: str) -> Sequence[PublicKey]:
 
 def add_keys(operator: Operator, name: str, file: str) -> list[PublicKey]:
     """Let an administrator sign in by SSH with the public keys of a file; returns them."""
-    added = read_keys(read_file(file, 64 * MAX_LINE).decode(errors="replace"))
+    return add_key_lines(operator, name, read_file(file, 64 * MAX_LINE).decode(errors="replace"))
+
+
+def add_key_lines(operator: Operator, name: str, text: str) -> list[PublicKey]:
+    """Let an administrator sign in by SSH with the public keys of a text; returns them."""
+    added = read_keys(text)
     _known(operator, name).add_keys(name, added)
     return added
 

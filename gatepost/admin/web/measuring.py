@@ -13,6 +13,7 @@ from gatepost.admin.operations import costs
 from gatepost.admin.operations.operator import Operator
 from gatepost.errors import GatepostError
 from gatepost.records.backlog import note
+from gatepost.tls.cost import SECONDS
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Measuring:
         """Where it stands."""
         return self._progress
 
-    def start(self, operator: Operator, *, seconds: float = costs.SECONDS) -> bool:
+    def start(self, operator: Operator, *, seconds: float = SECONDS) -> bool:
         """Begin in a thread of its own; False where one runs already."""
         with self._lock:
             if self._progress.runs:

@@ -41,7 +41,12 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
     (
         "System Administration",
-        (("SSL Configuration", "/ssl"),),
+        (
+            ("SSL Configuration", "/ssl"),
+            ("Users", "/users"),
+            ("Trace", "/trace"),
+            ("Explain", "/explain"),
+        ),
     ),
 )
 """The menu: headings as the appliance has them, each with its pages."""

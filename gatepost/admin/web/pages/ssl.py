@@ -117,7 +117,7 @@ def measure(desk: Desk, form: Form) -> Response[Any]:
 @in_thread
 def measure_page(desk: Desk) -> Template:
     """Show how far the measurement is."""
-    context = {"progress": _measuring(desk).progress, "costs": costs.costs(desk.operator)}
+    context: dict[str, Any] = {"progress": _measuring(desk).progress, "costs": costs.costs(desk.operator)}
     if "HX-Request" in desk.request.headers:
         return Template("ssl_measure_part.html", context=context)
     return desk.page("ssl_measure.html", title="What TLS costs here", **context)

@@ -17,6 +17,7 @@ from gatepost.admin.web.pages import (
     commit,
     delivery,
     destinations,
+    explain,
     hat,
     listeners,
     login,
@@ -29,7 +30,9 @@ from gatepost.admin.web.pages import (
     sender_groups,
     ssl,
     tls_connections,
+    trace,
     tracking,
+    users,
 )
 
 MODULES: tuple[ModuleType, ...] = (
@@ -51,6 +54,9 @@ MODULES: tuple[ModuleType, ...] = (
     listeners,
     certificates,
     ssl,
+    users,
+    trace,
+    explain,
     commit,
 )
 NEW_PASSWORD = "/password"

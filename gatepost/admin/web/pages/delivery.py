@@ -34,14 +34,14 @@ HOWS = {
 def overview(desk: Desk, find: str = "", page: int = 1) -> Template:
     """Show the queue by destination, and what is suspended."""
     try:
-        status, waiting = service.status(desk.operator), queue.listing(desk.operator, limit=1)
+        status, queued = service.status(desk.operator), queue.listing(desk.operator, limit=1)
         hosts = service.hosts(desk.operator)
     except ControlError as fault:
         return desk.page("delivery.html", title=TITLE, fault=str(fault))
-    rows = paged(waiting.destinations, find, page, lambda one: one.destination)
+    rows = paged(queued.destinations, find, page, lambda one: one.destination)
     down = {row.destination: hosts[row.destination].down for _, row in rows.rows if row.destination in hosts}
     return desk.page(
-        "delivery.html", title=TITLE, fault="", status=status, waiting=waiting, paged=rows, down=down, attempt=attempt
+        "delivery.html", title=TITLE, fault="", status=status, queued=queued, paged=rows, down=down, attempt=attempt
     )
 
 

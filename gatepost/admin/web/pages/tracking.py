@@ -72,12 +72,12 @@ def message(desk: Desk, mid: int) -> Template:
         found = records.message(desk.operator, mid)
     except GatepostError as fault:
         raise NotFoundException(str(fault)) from None
-    waiting = None
+    queued = None
     try:
-        waiting = queue.show(desk.operator, mid)
+        queued = queue.show(desk.operator, mid)
     except GatepostError:
         pass  # it has left, or nothing runs that could be asked
-    return desk.page("tracked.html", title=f"MID {mid}", mid=mid, found=found, waiting=waiting)
+    return desk.page("tracked.html", title=f"MID {mid}", mid=mid, found=found, queued=queued)
 
 
 @get("/tracking/{mid:int}/log")

@@ -4,6 +4,16 @@
   const DASHES = [[], [8, 5], [2, 4], [12, 4, 2, 4]];
   const HEIGHT = 220;
 
+  function moment(seconds, wanted) {
+    return new Date(seconds * 1000).toLocaleString("en-GB", { timeZone: "UTC", ...wanted });
+  }
+
+  // A day where a day is what one mark stands for, or where it begins; otherwise the hour.
+  function marks(_, times, __, ___, step) {
+    return times.map((time) => time % 86400 === 0 || step >= 86400
+      ? moment(time, { day: "numeric", month: "short" }) : moment(time, { hour: "2-digit", minute: "2-digit" }));
+  }
+
   function read(table) {
     const labels = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
     const rows = [...table.tBodies[0].rows].reverse(); // the table has the newest first
@@ -24,8 +34,8 @@
       width: place.clientWidth, height: HEIGHT,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.05)] } },
-      series: [{ label: "Time", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...lines],
-      axes: [{ ...axis }, { ...axis, size: 60, incrs: [1, 2, 5].flatMap((one) => [0, 1, 2, 3, 4, 5, 6, 7, 8].map((ten) => one * 10 ** ten)).sort((a, b) => a - b) }],
+      series: [{ label: "Time", value: (_, time) => (time === null ? "" : moment(time, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" })) }, ...lines],
+      axes: [{ ...axis, values: marks }, { ...axis, size: 60, incrs: [1, 2, 5].flatMap((one) => [0, 1, 2, 3, 4, 5, 6, 7, 8].map((ten) => one * 10 ** ten)).sort((a, b) => a - b) }],
       cursor: { drag: { x: false, y: false } },
     }, data, place);
   }

@@ -44,6 +44,17 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between two documents."""
+
+    old: str
+    """`revision 3`, `the draft`; `nothing` before the first revision."""
+    new: str
+    changes: list[Change]
+    text: str
+    """As a unified diff, keys masked."""
+
+
 class Committed(msgspec.Struct, frozen=True, kw_only=True):
     """A commit that is done."""
 
@@ -60,7 +71,7 @@ def replace(operator: Operator, config: Config, *, force: bool = False, problems
     `problems`: what `check` says of it, where that is known already.
     """
     with opened(operator, writes=True) as store:
-        draft = store.draft()
+        draft = _expected(operator, store)
         if draft.changed and not force and _loses(draft.config, base(store), config):
             raise GatepostError(
                 "the draft has changes that are not committed, and an import replaces it: commit or clear them first, "
@@ -77,11 +88,7 @@ def edit(
     `judge` says what is wrong with the new draft, for a change that had to have it checked already.
     """
     with opened(operator, writes=True) as store:
-        draft = store.draft()
-        if operator.tag and draft.tag != operator.tag:
-            raise Conflict(
-                "the draft was changed by somebody else since this was shown: look again; nothing was overwritten"
-            )
+        draft = _expected(operator, store)
         saved = store.save_draft(change(draft.config), draft.tag)
         return _pending(store, saved, judge(saved.config))
 
@@ -126,7 +133,7 @@ def difference_text(operator: Operator) -> str:
 def commit(operator: Operator, comment: str, told: Told = lambda doing, done, of: None) -> Committed:
     """Make the draft the next revision, in the running gateway too if there is one."""
     with opened(operator) as store:
-        return _commit(operator, store, store.draft(), comment, told)
+        return _commit(operator, store, _expected(operator, store), comment, told)
 
 
 def rollback(
@@ -139,6 +146,7 @@ def rollback(
 ) -> Committed:
     """Commit an older revision's document once more; refused with changes pending, unless forced."""
     with opened(operator) as store:
+        _expected(operator, store)
         draft = store.rollback(number, force=force)
         if not draft.changed:
             raise GatepostError(f"revision {number} holds what is in force already; nothing was committed")
@@ -148,7 +156,7 @@ def rollback(
 def clear(operator: Operator) -> list[Change]:
     """Give the draft up; returns what is lost."""
     with opened(operator) as store:
-        draft = store.draft()
+        draft = _expected(operator, store)
         lost = differences(base(store), draft.config)
         store.clear_draft(draft.tag)
         return lost
@@ -164,6 +172,28 @@ def revision(operator: Operator, number: int) -> Revision:
     """Return one revision with its document."""
     with opened(operator) as store:
         return store.revision(number)
+
+
+def compare(operator: Operator, old: int | None, new: int | None) -> Comparison:
+    """Return what differs between two revisions; None is the draft, 0 what was before the first."""
+    with opened(operator) as store:
+        (before, old_name), (after, new_name) = _numbered(store, old), _numbered(store, new)
+        text = unified(before, after, old_name, new_name)
+        return Comparison(old=old_name, new=new_name, changes=differences(before, after), text=text)
+
+
+def _numbered(store: ConfigStore, number: int | None) -> tuple[Config, str]:
+    if number is None:
+        return store.draft().config, "the draft"
+    return (store.revision(number).config, f"revision {number}") if number else (Config(), "nothing")
+
+
+def _expected(operator: Operator, store: ConfigStore) -> Draft:
+    """Return the draft, unless it is another one than somebody was shown."""
+    draft = store.draft()
+    if operator.tag and draft.tag != operator.tag:
+        raise Conflict("the draft was changed by somebody else since this was shown: look again; nothing was overwritten")
+    return draft
 
 
 def _commit(operator: Operator, store: ConfigStore, draft: Draft, comment: str, told: Told) -> Committed:

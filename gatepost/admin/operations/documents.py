@@ -57,9 +57,10 @@ def import_document(operator: Operator, octets: str | bytes, *, force: bool = Fa
     return msgspec.structs.replace(made, notes=found.notes)
 
 
-def export(operator: Operator, *, with_keys: bool = False, draft: bool = False) -> str:
-    """Return the committed document, or the draft, as TOML; private keys only when asked for."""
-    return dumps(load(operator, draft=draft).config, with_keys=with_keys)
+def export(operator: Operator, *, with_keys: bool = False, draft: bool = False, revision: int = 0) -> str:
+    """Return the committed document, the draft or an older revision, as TOML; private keys only when asked for."""
+    config = configuration.revision(operator, revision).config if revision else load(operator, draft=draft).config
+    return dumps(config, with_keys=with_keys)
 
 
 def get_field(operator: Operator, path: str, *, committed: bool = False) -> Any:

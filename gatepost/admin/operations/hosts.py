@@ -52,17 +52,24 @@ def facts(config: Config, listener: Listener, table: HostAccessTable, address: s
 
 def addresses_of(config: Config, host: str) -> tuple[str, ...]:
     """Return the address that is written, or those that the DNS has for a name; GatepostError when there is none."""
-    try:
-        return (read_address(host),)
-    except GatepostError:
-        if ":" in host or not _NAME.search(host):
-            raise GatepostError(f"{host!r} is neither an IP address nor the name of a host") from None
-    name = read_name(host.strip())
+    name, is_address = read_host(host)
+    if is_address:
+        return (name,)
     try:
         found = asyncio.run(Resolver(config.gateway.dns_servers).addresses(name))
     except DnsFailure as fault:
         raise GatepostError(f"{name} has no address to explain: {fault}") from None
     return tuple(read_address(address) for address in found)
+
+
+def read_host(text: str) -> tuple[str, bool]:
+    """Return an IP address or else a host name in their one form, and whether it is an address."""
+    try:
+        return read_address(text), True
+    except GatepostError:
+        if ":" in text or not _NAME.search(text):
+            raise GatepostError(f"{text!r} is neither an IP address nor the name of a host") from None
+    return read_name(text.strip()), False
 
 
 def read_address(text: str) -> str:

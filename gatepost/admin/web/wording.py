@@ -44,6 +44,7 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("SSL Configuration", "/ssl"),
             ("Users", "/users"),
+            ("Configuration", "/configuration"),
             ("Trace", "/trace"),
             ("Explain", "/explain"),
         ),

@@ -11,7 +11,7 @@ from litestar.response import Template
 from gatepost.admin.operations import explain_in, explain_out, fields
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.operations.explanation import Explanation
-from gatepost.admin.operations.hosts import read_name
+from gatepost.admin.operations.hosts import read_host, read_name
 from gatepost.admin.operations.offers import Given, on_record
 from gatepost.admin.operations.tables import read_path
 from gatepost.admin.web.asked import query, read
@@ -20,7 +20,7 @@ from gatepost.admin.web.forms import Form
 from gatepost.admin.web.threads import in_thread
 from gatepost.errors import GatepostError
 
-UNDER = {"committed": "The committed configuration, and what the draft would change", "draft": "The draft"}
+UNDER = {"committed": "What is committed, and what the draft would change", "draft": "The draft"}
 
 
 @get("/explain")
@@ -30,6 +30,7 @@ def inbound(desk: Desk) -> Template:
     form, told = query(desk), dict[str, str]()
     if "host" not in form:
         return _inbound(desk, form, None, {})
+    read(told, "host", read_host, form["host"])
     icid = read(told, "icid", partial(fields.identifier, "ICID"), form["icid"]) if form["icid"].strip() else None
     read(told, "name", lambda text: text and read_name(text), form["name"])
     read(told, "sender", partial(read_path, what="sender"), form["sender"])
@@ -38,8 +39,6 @@ def inbound(desk: Desk) -> Template:
         told["offer"] = "choose one of the clients on record"  # the verb takes files too, which are none of a browser's
     elif form["offer"] and icid is not None:
         told["offer"] = "the offer is one of a client, or that of a session: not both"
-    if not form["host"].strip():
-        told["host"] = "an IP address is wanted here, or the name of a host"
     answer = None
     if not told:
         try:

@@ -57,7 +57,7 @@
     const row = rowOf(event);
     if (!row) return;
     event.preventDefault();
-    const button = row.querySelectorAll("button[form]")[event.key === "ArrowUp" ? 0 : 1];
+    const button = row.querySelectorAll("button[name=move]")[event.key === "ArrowUp" ? 0 : 1];
     button.focus();
     button.click();
   });

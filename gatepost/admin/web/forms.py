@@ -12,6 +12,7 @@ import anyio.to_thread
 from litestar import Request
 from litestar.datastructures import UploadFile
 from litestar.exceptions import ClientException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.web.desk import CSRF_FIELD, CSRF_HEADER, Desk, check_csrf
@@ -60,10 +61,14 @@ async def read_form(request: Request[Any, Any, Any]) -> Form:
     cache of the process.
     """
     kind, _ = request.content_type
-    if kind == _URLENCODED:
-        return Form(parse_qsl((await request.body()).decode("latin-1"), keep_blank_values=True))
     try:
+        if kind == _URLENCODED:
+            return Form(parse_qsl((await request.body()).decode("latin-1"), keep_blank_values=True))
         data = await request.form()
+    except RequestEntityTooLarge:
+        raise RequestEntityTooLarge(
+            "this is larger than what the web console takes in one piece; nothing was changed"
+        ) from None
     except (UnicodeDecodeError, LookupError):
         raise ClientException("the form is not UTF-8 text") from None
     form = Form({name: value for name, value in data.items() if isinstance(value, str)})

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from gatepost.admin.web.app import MAX_BODY
 from gatepost.config.model import Certificate, Config, DefaultDestination, Listener
 from gatepost.tls.certificates import MAX_SIZE, KeyPair, to_pkcs12
 from gatepost.tls.making import Subject, self_signed
@@ -120,6 +121,14 @@ def test_what_will_not_do_is_one_clear_sentence(
     assert answer.text.count('class="fault"') == 1
     assert 'value="new"' in answer.text
     assert "right" not in answer.text.split("<main")[1]
+    assert console.draft == BEGIN
+
+
+def test_a_file_that_is_far_too_large_is_one_clear_sentence(visit: SignIn) -> None:
+    console = visit(BEGIN)
+    answer = send(console, {"name": "new"}, file=bytes(MAX_BODY + 1))
+    assert answer.status_code == 413
+    assert "this is larger than what the web console takes in one piece; nothing was changed" in answer.text
     assert console.draft == BEGIN
 
 

@@ -54,9 +54,9 @@ test: dev system-deps unit system cover ## Run all tests, then the coverage chec
 unit: dev ## Run the tests that need no running service
 	$(BIN)/pytest -n 2 -m "not system and not long" --cov --cov-report=
 
-system: dev system-deps ## Run the tests that start the real service against real peers, one by one
-	@# status 5: no such tests (yet)
-	$(BIN)/pytest -m "system and not long" || [ $$? -eq 5 ]
+system: dev system-deps ## Run the tests that start the real service against real peers
+	$(BIN)/pytest -n 2 --dist loadfile -m "system and not long and not alone"
+	$(BIN)/pytest -m "system and not long and alone"
 
 cover: dev ## Report the line coverage of the last `make unit`; 95 % of smtp, policy, tls and spool is the floor
 	@[ -f .coverage ] || $(MAKE) --no-print-directory unit

@@ -20,6 +20,7 @@ WORSE = 1.3
 
 
 @pytest.mark.system
+@pytest.mark.alone
 def test_a_message_costs_no_more_of_postfix_than_is_on_record() -> None:
     load, floor = loads.MAIN, RECORDED["postfix_cpu_over_gatepost"] / WORSE
     assert load.name == RECORDED["load"]

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.support.client import Client
 from tests.support.disk import eat, injected, needs_root, needs_strace, spit, start_on_small_disk
 from tests.support.documents import relay
@@ -49,6 +51,7 @@ def test_a_sync_that_fails_is_451_and_a_fresh_worker_goes_on(tmp_path: Path) -> 
 
 
 @needs_strace
+@pytest.mark.alone
 def test_a_slow_disk_delays_replies_and_nothing_else(tmp_path: Path) -> None:
     port = free_port()
     with Sink() as sink, gateway(tmp_path, relay(port, sink.port)) as one:

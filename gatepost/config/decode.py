@@ -140,4 +140,5 @@ def _words(value: object) -> str:
     if isinstance(value, bool):
         return "true or false"
     words = {str: "a text", int: "a whole number", float: "a fraction", list: "a list", dict: "a table"}
+    words[type(None)] = "null"
     return words.get(type(value), "a date or time")

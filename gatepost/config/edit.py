@@ -7,7 +7,7 @@ answered with the nearest names that there are. What the new value means is judg
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, get_origin
 
 from gatepost.config.decode import decode, element, field_types, is_table
@@ -38,6 +38,16 @@ def set_path(config: Config, path: str, value: str) -> Config:
     raise ConfigErrors(told)
 
 
+def put_path(config: Config, path: str, value: Any) -> Config:
+    """Put plain data at a path in place of all that is there; an empty path is the whole document."""
+    return _changed(config, path, lambda present: value)
+
+
+def merge_path(config: Config, path: str, patch: Any) -> Config:
+    """Merge plain data into what is at a path (RFC 7396): null takes out, a list is replaced whole."""
+    return _changed(config, path, lambda present: _merged(present, patch))
+
+
 def delete_path(config: Config, path: str) -> Config:
     """Take out an entry or a row; a field goes back to its default."""
     tree = to_tree(config, with_keys=True)
@@ -50,6 +60,31 @@ def delete_path(config: Config, path: str) -> Config:
     if problems:
         raise ConfigErrors(problems)
     return edited
+
+
+def _changed(config: Config, path: str, change: Callable[[Any], Any]) -> Config:
+    tree = to_tree(config, with_keys=True)
+    if path:
+        node, place = _walk(tree, _split(path), make=True)
+        node[place] = change(node[place] if isinstance(node, list) else node.get(place))
+    else:
+        tree = change(tree)
+    edited, problems = decode(tree)
+    if problems:
+        raise ConfigErrors(problems)
+    return edited
+
+
+def _merged(present: Any, patch: Any) -> Any:
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(present) if isinstance(present, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merged(merged.get(name), value)
+    return merged
 
 
 def _readings(value: str) -> list[Any]:

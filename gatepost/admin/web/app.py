@@ -1,4 +1,4 @@
-"""The web console as an ASGI application: its routes, its headers, and what a fault looks like.
+"""The web console as an ASGI application: its routes, its headers, and what a fault looks like; the REST API beside it.
 
 Serves pages to people who are signed in and nothing to anybody else but the page to do so. No page loads anything from
 another host or runs a script that is not one of our files.
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import anyio
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request, Response, asgi
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException
@@ -24,6 +24,7 @@ from litestar.status_codes import HTTP_303_SEE_OTHER
 from litestar.template import TemplateConfig
 from litestar.types import ControllerRouterHandler
 
+from gatepost.admin.api import app as api
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.users import Users
 from gatepost.admin.web import pages, wording
@@ -45,17 +46,20 @@ HASHES = 4
 
 
 def application(operator: Operator) -> Litestar:
-    """Return the web console of one gateway."""
+    """Return the web console of one gateway, with the REST API."""
+    audit, throttle = Audit(operator.state), Throttle()
+    programs = asgi(api.PREFIX, is_mount=True, copy_scope=True)(api.application(operator, audit, throttle))
+    static = create_static_files_router("/static", [HERE / "static"], opt={"public": True})
     return Litestar(
-        route_handlers=[*_routes(), create_static_files_router("/static", [HERE / "static"], opt={"public": True})],
+        route_handlers=[*_routes(), static, programs],
         state=State(
             {
                 "operator": operator,
                 "users": Users(operator.users_db),
                 "sessions": Sessions(),
-                "throttle": Throttle(),
+                "throttle": throttle,
                 "hashing": anyio.CapacityLimiter(HASHES),
-                "audit": Audit(operator.state),
+                "audit": audit,
                 "shown": Shown(),
                 "measuring": Measuring(),
             }

@@ -48,6 +48,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One suite."""
 
     suite: Suite
+    served: bool
+    """Whether a certificate of the profile can serve it; where none is shown, that is not known and counts as yes."""
     handshakes: list[Handshake]
     """With each certificate of the profile that it can serve; empty while nothing is measured."""
     bulk: Bulk | None
@@ -88,7 +90,7 @@ def listed(operator: Operator, name: str, profile: TlsProfile) -> Listed:
     groups = profile.groups if newest and kept else []
     return Listed(
         judgement=judgement,
-        rows=[_row(suite, kinds, kept, profile.groups) for suite in (*newest, *judgement.suites)],
+        rows=[_row(suite, held, kinds, kept, profile.groups) for suite in (*newest, *judgement.suites)],
         groups=[Exchange(group=group, handshakes=_handshakes(newest[0], kinds, kept, [group])) for group in groups],
         certificates=[one.name for one in held],
         measured_with=[kind for kind, _ in kinds],
@@ -108,8 +110,15 @@ def _clients(config: Config, held: Sequence[Held], name: str, profile: TlsProfil
         return []  # what is wrong with the rest of the profile, its check says
 
 
-def _row(suite: Suite, kinds: Sequence[tuple[str, str]], kept: Costs | None, groups: Sequence[str]) -> Row:
-    return Row(suite=suite, handshakes=_handshakes(suite, kinds, kept, groups), bulk=kept.bulk(suite) if kept else None)
+def _row(
+    suite: Suite, held: Sequence[Held], kinds: Sequence[tuple[str, str]], kept: Costs | None, groups: Sequence[str]
+) -> Row:
+    return Row(
+        suite=suite,
+        served=not held or any(serves(suite, one.key) for one in held),
+        handshakes=_handshakes(suite, kinds, kept, groups),
+        bulk=kept.bulk(suite) if kept else None,
+    )
 
 
 def _handshakes(

@@ -178,7 +178,7 @@ def test_a_certificate_is_imported_chosen_and_shown_on_the_wire(
                 expect(page.locator(".fault")).to_have_text(
                     "the file is neither PEM nor PKCS#12, or its passphrase is wrong"
                 )
-        expect(page.get_by_role("status")).to_contain_text("imported: imported.")
+        expect(page.get_by_role("status")).to_contain_text("imported: submitted.")
         expect(page.get_by_text("mail.imported.example").first).to_be_visible()
         page.goto("/listeners/listener/InboundMail")
         page.get_by_label("Shown to everybody").select_option("imported")

@@ -244,3 +244,11 @@ def test_a_comment_is_never_markup(visit: SignIn) -> None:
         page = console.get(path).text
         assert "&lt;img src=x" in page
         assert "<img" not in page
+
+
+def test_a_member_that_another_group_hides_is_told_at_once(visit: SignIn) -> None:
+    console = visit(config(SenderGroup(name="NET", senders=["198.51.100.0/24"], policy="REJECT")))
+    console.post("/hat/InboundMail/new", name="INSIDE", policy="ACCEPT", senders="198.51.100.9")
+    said = text(console.get("/hat/InboundMail").text)
+    assert "INSIDE: submitted. It takes effect with Commit Changes." in said
+    assert "never matches: 198.51.100.0/24 of NET, which stands above, takes it first" in said

@@ -16,6 +16,7 @@ from gatepost.admin.operations.drafts import current
 from gatepost.admin.web import exchange, faults
 from gatepost.admin.web.desk import Desk
 from gatepost.admin.web.forms import Form, filled
+from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import Config
 from gatepost.errors import GatepostError
@@ -74,7 +75,7 @@ def import_pair(desk: Desk, form: Form) -> Response[Any] | Template:
     if not told:
         try:
             key = form.files.get("key", b"")
-            certificates.import_pair(desk.operator, name, data, key=key, passphrase=passphrase)
+            made = certificates.import_pair(desk.operator, name, data, key=key, passphrase=passphrase)
         except GatepostError as fault:
             sentence = faults.by_field(fault, ())[""]
             told["passphrase" if "passphrase" in sentence else "file"] = sentence
@@ -83,7 +84,7 @@ def import_pair(desk: Desk, form: Form) -> Response[Any] | Template:
             form["text"] = ""
         return _form_page(desk, "certificate_import.html", "Import Certificate", form, told)
     desk.tell(f"imported certificate {name}")
-    return desk.back(_path(name), f"{name}: imported. It takes effect with Commit Changes.")
+    return submitted(desk, made, _path(name), name, ("certificates", name))
 
 
 @get("/certificates/self-signed")

@@ -16,6 +16,7 @@ from gatepost.admin.web.desk import Desk
 from gatepost.admin.web.exchange import Exchange
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.paging import paged
+from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.checks.profiles import profile_names
 from gatepost.config.model import Config, DefaultDestination, DestinationControl, OutboundTls, RecipientRate
@@ -95,15 +96,16 @@ def submit(desk: Desk, form: Form, domain: str = "") -> Response[Any] | Template
         try:
             made = msgspec.structs.replace(present, **values)
             if isinstance(made, DefaultDestination):
-                destinations.put_default(desk.operator, made)
+                pending = destinations.put_default(desk.operator, made)
             else:
-                destinations.put(desk.operator, new, made)
+                pending = destinations.put(desk.operator, new, made)
         except GatepostError as fault:
             told = faults.by_field(fault, FIELDS)
     if told:
         return _page(desk, config, domain, form, told)
     desk.tell(f"submitted destination control {new}")
-    return desk.back("/destinations", f"{new}: submitted. It takes effect with Commit Changes.")
+    place = ("default_destination",) if domain == DEFAULT else ("destinations", destinations.read_domain(new))
+    return submitted(desk, pending, "/destinations", new, place)
 
 
 @post("/destinations/domain/{domain:str}/delete", opt=ADMINISTRATOR)

@@ -15,6 +15,7 @@ from gatepost.admin.operations.rows import DOMAIN_MAP
 from gatepost.admin.web import faults
 from gatepost.admin.web.desk import Desk
 from gatepost.admin.web.forms import Form, filled
+from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import Config, Gateway, Listener, Recipient, SenderGroup
 from gatepost.errors import GatepostError
@@ -67,15 +68,15 @@ def submit(desk: Desk, form: Form, name: str = "") -> Response[Any] | Template:
     if not told:
         try:
             if name:
-                listeners.change(desk.operator, name, new, **values)
+                made = listeners.change(desk.operator, name, new, **values)
             else:
-                listeners.create(desk.operator, new, _new(form, values))
+                made = listeners.create(desk.operator, new, _new(form, values))
         except GatepostError as fault:
             told = faults.by_field(fault, FIELDS, other="name")
     if told:
         return _page(desk, config, name, form, told)
     desk.tell(f"submitted listener {name or new}")
-    return desk.back("/listeners", f"{new or name}: submitted. It takes effect with Commit Changes.")
+    return submitted(desk, made, "/listeners", new or name, ("listeners", new or name))
 
 
 @post("/listeners/listener/{name:str}/delete", opt=ADMINISTRATOR)

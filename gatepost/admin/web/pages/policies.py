@@ -10,10 +10,12 @@ from litestar.exceptions import NotFoundException
 from litestar.response import Template
 
 from gatepost.admin.operations import fields, policies
+from gatepost.admin.operations.configuration import Pending
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.web import faults
 from gatepost.admin.web.desk import Desk
 from gatepost.admin.web.forms import Form, filled
+from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.checks.profiles import profile_names
 from gatepost.config.model import Behavior, DefaultPolicy, InboundTls, Listener, MailFlowPolicy, PolicyFields
@@ -88,14 +90,15 @@ def submit(desk: Desk, form: Form, listener: str, name: str = "") -> Response[An
     values, told = _read(form, is_default=name == DEFAULT)
     if not told:
         try:
-            _store(desk, listener, name, form["name"].strip(), values)
+            made = _store(desk, listener, name, form["name"].strip(), values)
         except GatepostError as fault:
             told = faults.by_field(fault, FIELDS, other="" if name == DEFAULT else "name")
     if told:
         return _page(desk, listener, entry, name, form, told)
     shown = name if name == DEFAULT else form["name"].strip() or name
     desk.tell(f"submitted policy {name or shown} of listener {listener}")
-    return desk.back("/policies", f"{shown}: submitted. It takes effect with Commit Changes.")
+    place = ("default_policy",) if name == DEFAULT else ("policies", shown)
+    return submitted(desk, made, "/policies", shown, ("listeners", listener, *place))
 
 
 @post("/policies/{listener:str}/policy/{name:str}/delete", opt={"role": "administrator"})
@@ -112,13 +115,12 @@ def delete(desk: Desk, form: Form, listener: str, name: str) -> Response[Any] | 
     return desk.back("/policies", f"{name}: deleted. It takes effect with Commit Changes.")
 
 
-def _store(desk: Desk, listener: str, name: str, new_name: str, values: dict[str, Any]) -> None:
+def _store(desk: Desk, listener: str, name: str, new_name: str, values: dict[str, Any]) -> Pending:
     if name == DEFAULT:
-        policies.change_default(desk.operator, listener, **values)
-    elif name:
-        policies.replace(desk.operator, listener, name, MailFlowPolicy(**values), new_name)
-    else:
-        policies.create(desk.operator, listener, new_name, MailFlowPolicy(**values))
+        return policies.change_default(desk.operator, listener, **values)
+    if name:
+        return policies.replace(desk.operator, listener, name, MailFlowPolicy(**values), new_name)
+    return policies.create(desk.operator, listener, new_name, MailFlowPolicy(**values))
 
 
 def _listener(desk: Desk, name: str) -> Listener:

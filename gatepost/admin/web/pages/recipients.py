@@ -18,6 +18,7 @@ from gatepost.admin.web.exchange import Exchange
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.pages.hat import ADMINISTRATOR, listener_named
 from gatepost.admin.web.paging import PAGE, paged
+from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import Listener
 from gatepost.errors import GatepostError
@@ -71,12 +72,12 @@ def submit(desk: Desk, form: Form, listener: str) -> Response[Any] | Template:
     try:
         row = RECIPIENTS.read("ALL" if match.upper() == "ALL" else match, form["action"])
         before = "" if instead else form["before"]
-        rows.put(desk.operator, listener, RECIPIENTS, row, instead=instead, before=before)
+        made = rows.put(desk.operator, listener, RECIPIENTS, row, instead=instead, before=before)
     except GatepostError as fault:
         field = "match" if form["action"] in ACTIONS else "action"
         return _page(desk, listener, entry, instead, form, faults.by_field(fault, FIELDS, other=field))
     desk.tell(f"submitted recipient {row.match} of listener {listener}")
-    return desk.back(f"/rat/{listener}", f"{row.match}: submitted. It takes effect with Commit Changes.")
+    return submitted(desk, made, f"/rat/{listener}", row.match, ("listeners", listener, "recipients"))
 
 
 @post("/rat/{listener:str}/move", opt=ADMINISTRATOR)

@@ -19,6 +19,7 @@ from gatepost.admin.web.desk import Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.pages.hat import ADMINISTRATOR, listener_named, policy_names
 from gatepost.admin.web.paging import paged
+from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import Listener, SenderGroup
 from gatepost.errors import GatepostError
@@ -52,11 +53,11 @@ def create(desk: Desk, form: Form, listener: str) -> Response[Any] | Template:
     entry = listener_named(current(desk.operator), listener)
     made = _read(form)
     try:
-        groups.create(desk.operator, listener, made)
+        pending = groups.create(desk.operator, listener, made)
     except GatepostError as fault:
         return _page(desk, listener, entry, None, form, faults.by_field(fault, FIELDS, other="name"))
     desk.tell(f"added sender group {made.name} to listener {listener}")
-    return desk.back(f"/hat/{listener}", f"{made.name}: submitted. It takes effect with Commit Changes.")
+    return submitted(desk, pending, f"/hat/{listener}", made.name, _place(listener, made.name))
 
 
 @post("/hat/{listener:str}/group/{group:str}", opt=ADMINISTRATOR)
@@ -68,13 +69,14 @@ def submit(desk: Desk, form: Form, listener: str, group: str) -> Response[Any] |
     made = _read(form)
     try:
         if "senders" in form:
-            groups.replace(desk.operator, listener, group, made)
+            pending = groups.replace(desk.operator, listener, group, made)
         else:
-            groups.change(desk.operator, listener, group, name=made.name, policy=made.policy, comment=made.comment)
+            changed = {"name": made.name, "policy": made.policy, "comment": made.comment}
+            pending = groups.change(desk.operator, listener, group, **changed)
     except GatepostError as fault:
         return _page(desk, listener, entry, row, form, faults.by_field(fault, FIELDS, other="name"))
     desk.tell(f"submitted sender group {group} of listener {listener}")
-    return desk.back(f"/hat/{listener}", f"{made.name}: submitted. It takes effect with Commit Changes.")
+    return submitted(desk, pending, f"/hat/{listener}", made.name, _place(listener, made.name))
 
 
 @post("/hat/{listener:str}/group/{group:str}/add", opt=ADMINISTRATOR)
@@ -118,6 +120,10 @@ def delete(desk: Desk, form: Form, listener: str, group: str) -> Response[Any]:
 
 def _path(listener: str, group: str) -> str:
     return f"/hat/{listener}/group/{group}"
+
+
+def _place(listener: str, group: str) -> tuple[str, ...]:
+    return ("listeners", listener, "sender_groups", group)
 
 
 def _row(listener: Listener, group: str) -> SenderGroup:

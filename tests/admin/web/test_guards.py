@@ -19,7 +19,7 @@ port = 2525
 [listeners.InboundMail.policies.THIS]
 max_messages_per_connection = 7
 """
-NAMED = {"listener": "InboundMail", "name": "THIS"}
+NAMED = {"listener": "InboundMail", "name": "THIS", "number": "1"}
 NEED_NO_ROLE = {"/login", "/logout", "/password"}
 """What whoever signs in may do with their own session."""
 POSTS, GETS = sorted(routes("POST")), sorted(routes("GET"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
+from gatepost.admin.operations import fields
 from gatepost.admin.operations.drafts import Several, Unfit
 from gatepost.config.problems import ConfigErrors, Problem
 from gatepost.errors import Conflict, GatepostError
@@ -12,6 +13,10 @@ from gatepost.errors import Conflict, GatepostError
 _PART = re.compile(r"""[A-Za-z_][A-Za-z0-9_]*|"(?:[^"\\]|\\.)*"|\[\d+\]""")
 MAX_TOLD = 100
 """Bad lines of an imported text that a page shows."""
+
+
+MAX_BESIDE = 5
+"""Sentences beside one field, a line each."""
 
 
 def by_field(fault: GatepostError, names: Container[str], *, other: str = "") -> dict[str, str]:
@@ -23,14 +28,23 @@ def by_field(fault: GatepostError, names: Container[str], *, other: str = "") ->
         raise fault
     if isinstance(fault, Several):
         found = [by_field(one, names, other=other) for one in fault.faults]
-        return {name: "; ".join(one[name] for one in found if name in one) for part in found for name in part}
+        return {name: "\n".join(one[name] for one in found if name in one) for part in found for name in part}
     told: dict[str, list[str]] = {}
     if not isinstance(fault, Unfit | ConfigErrors):
         return {other: str(fault)}
     for problem in fault.problems:
         parts = [part for part in _PART.findall(problem.path) if part in names]
         told.setdefault(parts[-1] if parts else other, []).append(_sentence(problem))
-    return {name: "; ".join(sentences) for name, sentences in told.items()}
+    return {name: "\n".join(_some(sentences, MAX_BESIDE)) for name, sentences in told.items()}
+
+
+def of_name(text: str, taken: Iterable[str], what: str) -> dict[str, str]:
+    """Return what is wrong with the name of a new entry, for a form whose other fields cannot be judged yet."""
+    try:
+        fields.new_name(text, taken, what)
+    except GatepostError as fault:
+        return {"name": str(fault)}
+    return {}
 
 
 def lines(fault: GatepostError) -> list[str]:
@@ -38,7 +52,11 @@ def lines(fault: GatepostError) -> list[str]:
     if isinstance(fault, Conflict):
         raise fault
     found = [str(problem) for problem in fault.problems] if isinstance(fault, ConfigErrors) else str(fault).splitlines()
-    return found if len(found) <= MAX_TOLD else [*found[:MAX_TOLD], f"and {len(found) - MAX_TOLD:,} more"]
+    return _some(found, MAX_TOLD)
+
+
+def _some(sentences: list[str], most: int) -> list[str]:
+    return sentences if len(sentences) <= most else [*sentences[:most], f"and {len(sentences) - most:,} more"]
 
 
 def _sentence(problem: Problem) -> str:

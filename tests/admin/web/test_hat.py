@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from gatepost.admin.operations import groups
+from gatepost.admin.web.faults import MAX_BESIDE
 from gatepost.admin.web.pages.sender_groups import MAX_TYPED
 from gatepost.admin.web.paging import PAGE
 from gatepost.config.model import Config, Listener, MailFlowPolicy, SenderGroup
@@ -140,6 +141,15 @@ def test_every_bad_member_is_told_and_what_was_typed_stays(visit: SignIn) -> Non
     assert 'value="kept"' in answer.text
     assert "198.51.100.1\nbad_&lt;i&gt;.example</textarea>" in answer.text
     assert order(console) == "ABG"
+
+
+def test_of_many_bad_members_a_few_are_told(visit: SignIn) -> None:
+    senders = "\n".join(f"192.0.2.{place}" for place in range(300, 1300))
+    answer = visit(config()).post("/hat/InboundMail/new", name="MANY", policy="ACCEPT", senders=senders)
+    assert answer.status_code == 422
+    assert answer.text.count("is not an IPv4 address") == MAX_BESIDE
+    assert "and 995 more" in answer.text
+    assert "192.0.2.1299</textarea>" in answer.text
 
 
 def test_a_member_that_stands_twice_is_refused(visit: SignIn) -> None:

@@ -73,9 +73,10 @@ def test_a_bounce_profile_is_added_and_edited(visit: SignIn) -> None:
 
 def test_bad_numbers_of_a_bounce_profile_are_told_by_their_fields(visit: SignIn) -> None:
     console = visit(BEGIN)
-    answer = console.post("/bounces/new", name="X", max_retries="many", max_age="0", initial_wait="60", max_wait="3600")
+    answer = console.post("/bounces/new", name="quick", max_retries="many", max_age="0", initial_wait="60", max_wait="3600")
     assert answer.status_code == 422
-    assert [f for f in ("max_retries", "max_age", "initial_wait", "max_wait") if f"fault-{f}" in answer.text] == [
+    assert [f for f in ("name", "max_retries", "max_age", "initial_wait", "max_wait") if f"fault-{f}" in answer.text] == [
+        "name",
         "max_retries",
         "max_age",
     ]

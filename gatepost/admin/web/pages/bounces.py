@@ -62,6 +62,8 @@ def submit(desk: Desk, form: Form, name: str = "") -> Response[Any] | Template:
             values[field] = fields.whole(BounceProfile, field, form[field].strip())
         except GatepostError as fault:
             told[field] = str(fault)
+    if told and not name:
+        told |= faults.of_name(form["name"].strip(), bounces.profiles(config), "bounce profile")
     if not told:
         try:
             put = bounces.replace if name else bounces.create

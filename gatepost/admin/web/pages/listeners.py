@@ -65,7 +65,9 @@ def submit(desk: Desk, form: Form, name: str = "") -> Response[Any] | Template:
         _listener(config, name)
     new = form["name"].strip()
     values, told = _read(form)
-    if not told:
+    if told:
+        told |= faults.of_name(new, [other for other in config.listeners if other != name], "listener")
+    else:
         try:
             if name:
                 made = listeners.change(desk.operator, name, new, **values)

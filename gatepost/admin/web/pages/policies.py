@@ -88,6 +88,8 @@ def submit(desk: Desk, form: Form, listener: str, name: str = "") -> Response[An
     if name:
         _policy(entry, name)
     values, told = _read(form, is_default=name == DEFAULT)
+    if told and not name:
+        told |= faults.of_name(form["name"].strip(), entry.policies, "policy")
     if not told:
         try:
             made = _store(desk, listener, name, form["name"].strip(), values)

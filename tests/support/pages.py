@@ -104,7 +104,7 @@ def route_of(path: str) -> str:
     return ""
 
 
-def crawl(get: Callable[[str], httpx.Response]) -> Iterator[tuple[str, str, httpx.Response]]:
+def crawl(get: Callable[[str], httpx.Response], per_route: int = PER_ROUTE) -> Iterator[tuple[str, str, httpx.Response]]:
     """Follow every link from the menu on; yields route, path with query, and answer, of each route a few pages."""
     waiting = [path for _, links in wording.NAVIGATION for _, path in links] + ["/commit", "/password"]
     seen: dict[str, set[str]] = {}
@@ -112,7 +112,7 @@ def crawl(get: Callable[[str], httpx.Response]) -> Iterator[tuple[str, str, http
         there = waiting.pop(0)
         path = urlsplit(there).path
         route = route_of(path)
-        if not route or there in seen.setdefault(route, set()) or len(seen[route]) >= PER_ROUTE:
+        if not route or there in seen.setdefault(route, set()) or len(seen[route]) >= per_route:
             continue
         seen[route].add(there)
         answer = get(there)

@@ -21,7 +21,7 @@ COVERED := gatepost/smtp/*,gatepost/policy/*,gatepost/tls/*,gatepost/spool/*
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv dev run test unit system check format cover faults soak fuzz bench bench-scale system-deps lock clean
+.PHONY: help venv dev run test unit system check format cover faults soak fuzz bench bench-scale screenshots system-deps lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ bench: dev system-deps ## Give Gatepost and Postfix the same work, in turn: spee
 
 bench-scale: dev system-deps ## Measure what sizes cost: connections, HAT, queue, messages, workers; plot it
 	$(BIN)/python -m tests.bench.scale
+
+screenshots: dev system-deps ## Draw every page of the web console into docs/screenshots, at 360 and at 1600 pixels
+	$(BIN)/python scripts/screenshots
 
 # Without UPGRADE, pins that still satisfy pyproject.toml stay as they are.
 lock: ## Rewrite the lock files from pyproject.toml (UPGRADE=--upgrade for newer versions)

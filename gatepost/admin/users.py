@@ -100,8 +100,7 @@ class Users:
 
     def add(self, name: str, password: str, *, role: Role = "administrator", must_change: bool = False) -> None:
         """Add an administrator."""
-        if not _NAME.fullmatch(name):
-            raise GatepostError(f"{name!r} is not a user name: letters, digits and . _ @ - are allowed, at most 64")
+        check_name(name)
         hashed, now = self._hash(password), time.time()
         with self._engine.begin() as connection:
             if connection.execute(sql.select(_USERS.c.name).where(_USERS.c.name == name)).first() is not None:
@@ -189,11 +188,22 @@ class Users:
             raise GatepostError(f"{name} is the only administrator: make somebody else one first")
 
     def _hash(self, password: str) -> str:
-        if len(password) < MIN_PASSWORD:
-            raise GatepostError(f"the password is too short: it needs at least {MIN_PASSWORD} characters")
-        if len(password) > MAX_PASSWORD:
-            raise GatepostError(f"the password is too long: it may have at most {MAX_PASSWORD} characters")
+        check_password(password)
         return self._hasher.hash(password)
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a user."""
+    if not _NAME.fullmatch(name):
+        raise GatepostError(f"{name!r} is not a user name: letters, digits and . _ @ - are allowed, at most 64")
+
+
+def check_password(password: str) -> None:
+    """Refuse a password that nobody may have."""
+    if len(password) < MIN_PASSWORD:
+        raise GatepostError(f"the password is too short: it needs at least {MIN_PASSWORD} characters")
+    if len(password) > MAX_PASSWORD:
+        raise GatepostError(f"the password is too long: it may have at most {MAX_PASSWORD} characters")
 
 
 def make_file(path: Path) -> None:

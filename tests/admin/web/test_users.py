@@ -83,6 +83,12 @@ def test_faults_stand_by_their_fields_and_no_password_comes_back(
     assert [one.name for one in users(console).list()] == [ADMIN, "rita"]
 
 
+def test_all_faults_are_told_at_once(console: Visitor) -> None:
+    answer = console.post("/users/new", name="a b", role="king", new="short", again="other")
+    for field in ("name", "role", "new", "again"):
+        assert f'id="fault-{field}"' in answer.text, field
+
+
 def test_another_role_holds_at_once_and_signs_out(console: Visitor) -> None:
     key = session_of(console, "rita")
     assert is_signed_in(console, key)

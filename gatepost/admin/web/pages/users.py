@@ -13,7 +13,8 @@ from litestar.exceptions import NotFoundException
 from litestar.response import Template
 
 from gatepost.admin.operations import users
-from gatepost.admin.users import ROLES, Role, User
+from gatepost.admin.users import ROLES, Role, User, check_name, check_password
+from gatepost.admin.web.asked import read
 from gatepost.admin.web.desk import Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.sessions import Sessions
@@ -51,11 +52,12 @@ def add(desk: Desk, form: Form) -> Response[Any] | Template:
     """Add somebody, with a password for one use."""
     name, told = form["name"].strip(), _faults(form)
     role = _role(form, told)
+    read(told, "name", check_name, name)
     if not told:
         try:
             users.add(desk.operator, name, form["new"], role, must_change=True)
         except GatepostError as fault:
-            told = {"new" if str(fault).startswith("the password") else "name": str(fault)}
+            told["name"] = str(fault)
     if told:
         return _new(desk, form, told)
     desk.tell(f"added user {name}, {role}")
@@ -164,8 +166,13 @@ def _role(form: Form, told: dict[str, str]) -> Role:
 
 
 def _faults(form: Form) -> dict[str, str]:
-    """Say where the two passwords of a form are not one."""
-    return {} if form["new"] == form["again"] else {"again": "this is not the same as the password above"}
+    """Say what is wrong with the two passwords of a form."""
+    told = {} if form["new"] == form["again"] else {"again": "this is not the same as the password above"}
+    try:
+        check_password(form["new"])
+    except GatepostError as fault:
+        told["new"] = str(fault)
+    return told
 
 
 def _sign_out(desk: Desk, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The password of whoever is signed in, asked once more before something leaves that a session alone may not have.
+"""The password of whoever is signed in, asked once more before what a session alone may not do.
 
 Failures are counted as those of logins are, by account: who has got hold of a session cannot guess through it.
 """

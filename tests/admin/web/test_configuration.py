@@ -170,6 +170,8 @@ def test_nobody_guesses_through_a_session(visit: SignIn) -> None:
     answer = console.post("/configuration/export", of="committed", password=PASSWORD)
     assert "too many wrong passwords" in fault(answer.text, "password")
     assert SECRET not in answer.text
+    own = console.post("/password", old=PASSWORD, new="of my own choosing", again="of my own choosing")
+    assert "too many wrong passwords" in fault(own.text, "old")
 
 
 # --- import ----------------------------------------------------------------------------------------------------------

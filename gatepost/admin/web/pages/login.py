@@ -12,6 +12,7 @@ from litestar.response import Redirect, Template
 from litestar.status_codes import HTTP_303_SEE_OTHER, HTTP_401_UNAUTHORIZED, HTTP_429_TOO_MANY_REQUESTS
 
 from gatepost.admin.users import Users
+from gatepost.admin.web import proof
 from gatepost.admin.web.desk import COOKIE, Desk
 from gatepost.admin.web.forms import posted, read_form
 from gatepost.admin.web.sessions import Sessions, Throttle, network_of
@@ -86,8 +87,8 @@ async def change_password(desk: Desk) -> Response[Any] | Template:
     state, user = desk.request.app.state, desk.session.user
     users = Users(desk.operator.users_db)
     faults = {}
-    if not await anyio.to_thread.run_sync(users.verify, user.name, form["old"]):
-        faults["old"] = "this is not your present password"
+    if doubt := await anyio.to_thread.run_sync(proof.doubt, desk, form["old"], limiter=state.hashing):
+        faults["old"] = doubt
     elif form["new"] != form["again"]:
         faults["again"] = "this is not the same as the new password above"
     elif form["new"] == form["old"]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from litestar import Response
 from litestar.exceptions import NotFoundException
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 
 from gatepost.admin.api.caller import Caller
 from gatepost.admin.api.problems import Fault, Refused
@@ -18,6 +18,9 @@ from gatepost.admin.operations.queue import Count, Queue, QueuedMessage, Selecte
 from gatepost.errors import ControlError
 
 TAGS = ["Queue"]
+
+
+Octets = Annotated[int, QueryParameter(ge=1, le=1_000_000, description="How many octets to return at most.")]
 
 
 class Mail(Body, frozen=True, kw_only=True):
@@ -78,9 +81,7 @@ def show(caller: Caller, mid: Number) -> QueuedMessage:
 
 
 @reads("/queue/{mid:int}/content", "operator", tags=TAGS, media_type="message/rfc822")
-def content(
-    caller: Caller, mid: Number, limit: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 100_000
-) -> Response[bytes]:
+def content(caller: Caller, mid: Number, limit: Octets = 100_000) -> Response[bytes]:
     """The beginning of a message as it is stored; who reads it stands in the audit log."""
     _require(caller, mid)
     found = queue.content(caller.operator, mid, limit)

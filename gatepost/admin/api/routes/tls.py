@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 
 from gatepost.admin.api.caller import Caller
 from gatepost.admin.api.jobs import ACCEPTED, answered
@@ -52,7 +52,7 @@ def judge(caller: Caller, data: JSONBody[CipherString]) -> Judgement:
 
 
 @reads("/tls/ciphers", tags=TAGS)
-def preview(caller: Caller, spec: Annotated[str, msgspec.Meta(max_length=10_000)]) -> Listed:
+def preview(caller: Caller, spec: Annotated[str, QueryParameter(max_length=10_000)]) -> Listed:
     """The suites of a cipher string in the inbound profile, what each costs here, and what clients would get."""
     return cipher_list.verify(caller.operator, spec)
 

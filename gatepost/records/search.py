@@ -52,6 +52,8 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     """As the report names it; empty: connections of nobody who has a name."""
     group: str | None = None
     """Sender group, or destination control."""
+    listener: str | None = None
+    """Of the sender group: two listeners may have groups of one name."""
     failed: bool = False
     """Only those of which TLS failed."""
 
@@ -65,6 +67,8 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
             rule = folded(self.group)
             inside = sa.and_(found.rule >= f"{rule}: ", found.rule < f"{rule}:!")  # `!` follows the blank
             where.append(inside if self.direction == "in" else found.rule == rule)
+        if self.listener is not None:
+            where.append(found.listener == self.listener)
         if self.failed:
             where.append(found.failed)
         return sa.select(found.detail).where(*where).order_by(found.time.desc(), found.id.desc()).limit(limit).offset(offset)

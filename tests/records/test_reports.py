@@ -147,6 +147,8 @@ def test_sessions_of_a_row(store: RecordStore, tmp_path: Path) -> None:
     assert found(party="Partner.example") == [4, 2, 1]
     assert found(group="PARTNERS") == [4, 3, 1]
     assert found(group="PARTNERS", party="bank.example") == [3]
+    assert found(group="PARTNERS", listener="Second") == []
+    assert found(group="PARTNERS", listener="InboundMail") == [4, 3, 1]
     assert found(failed=True) == [4]
     assert found(since=NOON + 2, until=NOON + 4) == [3, 2]
     assert found(direction="out", group="partners: x") == [5]

@@ -64,6 +64,7 @@ def sessions(
     span: str = "week",
     party: str | None = None,
     group: str | None = None,
+    listener: str | None = None,
     failed: str = "",
     page: int = 1,
 ) -> Template:
@@ -71,9 +72,11 @@ def sessions(
     way = _direction(direction)
     span = span if span in SPANS else "week"
     since = reports.begin(SPANS[span], time.time())
-    wanted = Sessions(direction=way, since=since, party=party, group=group, failed=bool(failed))
+    wanted = Sessions(direction=way, since=since, party=party, group=group, listener=listener, failed=bool(failed))
     found = reports.sessions(desk.operator, wanted, page=page)
-    asked = {name: value for name, value in (("party", party), ("group", group)) if value is not None}
+    asked = {
+        name: value for name, value in (("party", party), ("group", group), ("listener", listener)) if value is not None
+    }
     asked |= {"span": span, **({"failed": "1"} if failed else {})}
     page = min(max(page, 1), MAX_PAGE)
     return desk.page(

@@ -81,7 +81,7 @@ def test_a_cipher_string_is_judged_while_it_is_typed_and_holds_on_the_wire(
         assert page.evaluate("performance.timeOrigin") == here  # no page was loaded
         expect(box).to_have_value(STRING)
         page.get_by_role("button", name="Submit").click()
-        expect(page.get_by_role("status").last).to_have_text("inbound: submitted. It takes effect with Commit Changes.")
+        expect(page.get_by_role("status").first).to_have_text("inbound: submitted. It takes effect with Commit Changes.")
         page.goto("/commit")
         page.get_by_role("button", name="Commit Changes").click()
         expect(page.get_by_role("status")).to_have_text("Changes committed: revision 2 is in force.")

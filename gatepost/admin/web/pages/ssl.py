@@ -15,9 +15,10 @@ from gatepost.admin.web import faults
 from gatepost.admin.web.desk import Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.measuring import Measuring
+from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import BUILTIN_PROFILES, TlsProfile, tls_profile
-from gatepost.config.problems import errors, warnings
+from gatepost.config.problems import errors
 from gatepost.errors import GatepostError
 
 ADMINISTRATOR = {"role": "administrator"}
@@ -66,21 +67,16 @@ def submit(desk: Desk, form: Form, name: str = "") -> Response[Any] | Template:
     if "preview" in form:
         return _page(desk, name, form, {})
     new = name or form["name"].strip()
-    problems = ciphers.consider(desk.operator, new, made)
-    told = faults.by_field(Unfit(errors(problems)), FIELDS)
+    told = faults.by_field(Unfit(errors(ciphers.consider(desk.operator, new, made))), FIELDS)
     if not told:
         try:
-            if name:
-                tls_settings.put(desk.operator, name, made)
-            else:
-                tls_settings.create(desk.operator, new, made)
+            pending = (tls_settings.put if name else tls_settings.create)(desk.operator, new, made)
         except GatepostError as fault:
             told = faults.by_field(fault, FIELDS, other="name")
     if told:
         return _page(desk, name, form, told)
     desk.tell(f"submitted TLS profile {new}")
-    desk.session.notices += [f"Warning: {problem}." for problem in warnings(problems)]
-    return desk.back("/ssl", f"{new}: submitted. It takes effect with Commit Changes.")
+    return submitted(desk, pending, "/ssl", new, ("tls_profiles", new))
 
 
 @post("/ssl/preview", opt=ADMINISTRATOR)

@@ -171,6 +171,7 @@ class Master:
 
     def _attending(self) -> list[Attendant]:
         """Return the consoles; whether one is served is up to the configuration in force."""
+
         def ssh() -> bool:
             return self._configuration.config.ssh.enabled
 

@@ -32,6 +32,8 @@ from gatepost.tls.sides import ServerContext
 
 PROFILE = "gui"
 OWN_CERTIFICATE = "web.pem"
+LEAVE_SECONDS = 3
+"""For answers that are under way when the process is to end; a stream of events would hold it for an hour."""
 
 
 class Terms:
@@ -127,6 +129,7 @@ def run(state: Path) -> None:
         date_header=True,
         proxy_headers=False,
         timeout_keep_alive=int(HEAD_SECONDS),
+        timeout_graceful_shutdown=LEAVE_SECONDS,
     )
     server = uvicorn.Server(settings)
 

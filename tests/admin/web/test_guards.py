@@ -79,6 +79,9 @@ def test_nobody_who_is_not_signed_in_gets_anything(administrator: Visitor) -> No
             for route in GETS:
                 if route != "/login":
                     answer = administrator.get(filled(route), headers=headers)
+                    if answer.status_code == 400:  # a query without what it needs is refused before anything is looked at
+                        assert "InboundMail" not in answer.text, route
+                        continue
                     assert (answer.status_code, answer.headers.get("Location")) == (303, "/login"), route
             for route in POSTS:
                 if route != "/login":

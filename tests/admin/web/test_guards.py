@@ -26,7 +26,10 @@ POSTS, GETS = sorted(routes("POST")), sorted(routes("GET"))
 
 
 def filled(route: str) -> str:
-    return re.sub(r"\{(\w+):\w+\}", lambda found: NAMED.get(found[1], "THIS"), route)
+    def named(found: re.Match[str]) -> str:
+        return "1" if found[2] == "int" else NAMED.get(found[1], "THIS")
+
+    return re.sub(r"\{(\w+):(\w+)\}", named, route)
 
 
 @pytest.fixture(scope="module")

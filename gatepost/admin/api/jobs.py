@@ -10,6 +10,7 @@ import re
 import secrets
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -76,7 +77,7 @@ class Running:
         except GatepostError as fault:
             self._end(fault, problem_of(fault, self._operator, conditional=bool(self._operator.tag)))
         except Exception as bug:  # a bug: the one who waits and the one who looks later are both told
-            note(f"api: bug in a job ({self.job.kind}): {bug!r}")
+            note(f"api: bug in a job ({self.job.kind})\n{''.join(traceback.format_exception(bug))}")
             self._end(bug, problem(500, BUG))
         else:
             self._change(state="done", result=result, ended=time.time())

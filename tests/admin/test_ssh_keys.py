@@ -54,6 +54,7 @@ def test_a_file_may_hold_several() -> None:
             "this is a private key",
         ),
     ],
+    ids=["empty", "comment", "options", "other-kind", "short", "no-base64", "name-only", "small-rsa", "dss", "private"],
 )
 def test_what_will_not_do_is_refused(text: str, said: str) -> None:
     with pytest.raises(GatepostError, match=said):

@@ -69,7 +69,7 @@ def decoded(octets: bytes) -> str:
         raise GatepostError(f"the file is not UTF-8 text (line {line}): save it as UTF-8") from None
 
 
-def download(content: str, name: str, media_type: str = "text/plain; charset=utf-8") -> Response[str]:
+def download(content: str, name: str, media_type: str = "text/plain") -> Response[str]:
     """Hand a text out as a file (RFC 6266)."""
     disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
     return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})

@@ -171,7 +171,7 @@ def _export(desk: Desk, form: Form, *, with_keys: bool) -> Response[str] | Templ
     if with_keys:
         desk.tell(f"exported the configuration ({form['of']}) with its private keys")
     name = f"gatepost-{form['of']}.toml"
-    return exchange.download(made, name, "application/toml; charset=utf-8")
+    return exchange.download(made, name, "application/toml")
 
 
 def _rollback(desk: Desk, number: int, form: Form, told: dict[str, str]) -> Template:

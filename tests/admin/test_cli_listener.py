@@ -116,6 +116,8 @@ def test_a_draft_that_somebody_else_changed_is_not_overwritten(configured: Termi
         hat.import_text(operator, "InboundMail", TABLE.replace("2009", "2010"))
 
 
+@pytest.mark.system
+@pytest.mark.alone
 @pytest.mark.parametrize("groups", [10, LINES // 2], ids=["in ten groups", "each a row of its own"])
 def test_100_000_lines_take_less_than_five_seconds(configured: Terminal, groups: int) -> None:
     """Stored and compared, with word on how far it has come."""

@@ -60,6 +60,7 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
 
 def listing(operator: Operator, *, committed: bool = False) -> list[Installed | Unreadable]:
     """Return the certificates of the draft."""
+    operator.require()
     config = load(operator).config if committed else current(operator)
     return [_entry(config, name) for name in config.certificates]
 

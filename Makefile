@@ -52,7 +52,7 @@ run: venv ## Run a demo gateway on this machine, its state in ./var
 test: dev system-deps unit system cover ## Run all tests, then the coverage check
 
 unit: dev ## Run the tests that need no running service
-	$(BIN)/pytest -n 2 -m "not system and not long" --cov --cov-report=
+	$(BIN)/pytest -n 2 -m "not system and not long" --durations=15 --cov --cov-report=
 
 system: dev system-deps ## Run the tests that start the real service against real peers
 	$(BIN)/pytest -n 2 --dist loadfile -m "system and not long and not alone"

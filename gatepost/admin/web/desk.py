@@ -1,7 +1,7 @@
 """What every request of the web console works with: the gateway it is for, who is signed in, and the page around an answer.
 
 The only place that knows cookies, CSRF tokens and roles. A page's handler asks for `Desk`, gets one whose user may do what
-the handler is for, calls `admin.operations`, and answers with `page`, `back` or `refusal`.
+the handler is for, calls `admin.operations`, and answers with `page`, `form`, `back` or `drafted`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class PasswordDue(HTTPException):
 
 COOKIE = "__Host-gatepost"
 """Browsers take a cookie of such a name over HTTPS only, for this host alone and for every path (RFC 6265bis 4.1.3.2)."""
+ADMINISTRATOR, OPERATOR = {"role": "administrator"}, {"role": "operator"}
+"""Options of a handler: what its user must be; where they say nothing, whoever is signed in may ask."""
 CSRF_FIELD, CSRF_HEADER = "csrf", "X-CSRF-Token"
 
 
@@ -67,6 +69,12 @@ class Desk:
         told = {"desk": self, "title": title, "waiting": self.waiting(), "notices": notices, "csrf": self.session.csrf}
         return Template(template, context=told | context, status_code=status_code)
 
+    def form(self, template: str, *, title: str, faults: Mapping[str, str], **context: Any) -> Template:
+        """Return the page of a form: as it is asked for, or with `faults` once more, what was typed and what is wrong."""
+        if faults:
+            return self.invalid(template, title=title, faults=faults, **context)
+        return self.page(template, title=title, faults={}, **context)
+
     def invalid(self, template: str, *, title: str, faults: Mapping[str, str], **context: Any) -> Template:
         """Return the page of a form once more, with what was typed and each fault by its field (`""`: the whole form)."""
         return self.page(template, title=title, status_code=HTTP_422_UNPROCESSABLE_ENTITY, faults=faults, **context)
@@ -76,6 +84,10 @@ class Desk:
         if notice:
             self.session.notices.append(notice)
         return Redirect(path, status_code=HTTP_303_SEE_OTHER)
+
+    def drafted(self, path: str, what: str) -> Redirect:
+        """Return to a page after something went into the draft, and say that it is not live yet."""
+        return self.back(path, f"{what}. It takes effect with Commit Changes.")
 
     def tag(self) -> str:
         """Return the tag of the draft that this page shows, for a form to send back."""

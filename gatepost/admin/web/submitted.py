@@ -17,7 +17,7 @@ MAX_TOLD = 5
 
 def submitted(desk: Desk, made: Pending, path: str, name: str, *places: Sequence[Part]) -> Redirect:
     """Return to a page and say that `name` is in the draft, with what `config.check` has against these places of it."""
-    answer = desk.back(path, f"{name}: submitted. It takes effect with Commit Changes.")
+    answer = desk.drafted(path, f"{name}: submitted")
     problems = touching(made, *places)
     for problem in problems[:MAX_TOLD]:
         what = "Before it can be committed" if problem.severity == "error" else "Note"

@@ -11,13 +11,12 @@ from litestar.response import Template
 from gatepost.admin.operations import fields, lists
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.web import faults
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import AddressList, Config
 from gatepost.errors import GatepostError
 
-ADMINISTRATOR = {"role": "administrator"}
 TITLE = "Address Lists"
 FIELDS = frozenset({"description", "addresses"})
 SHOWN = 5
@@ -55,7 +54,7 @@ def submit(desk: Desk, form: Form, name: str = "") -> Response[Any] | Template:
     except GatepostError as fault:
         return _page(desk, config, name, form, faults.by_field(fault, FIELDS, other="" if name else "name"))
     desk.tell(f"submitted address list {name or form['name']}")
-    return desk.back("/lists", f"{name or form['name']}: submitted. It takes effect with Commit Changes.")
+    return desk.drafted("/lists", f"{name or form['name']}: submitted")
 
 
 @post("/lists/list/{name:str}/delete", opt=ADMINISTRATOR)
@@ -69,7 +68,7 @@ def delete(desk: Desk, form: Form, name: str) -> Response[Any] | Template:
     except GatepostError as fault:
         return _page(desk, config, name, _values(present), faults.by_field(fault, ()))
     desk.tell(f"deleted address list {name}")
-    return desk.back("/lists", f"{name}: deleted. It takes effect with Commit Changes.")
+    return desk.drafted("/lists", f"{name}: deleted")
 
 
 def _list(config: Config, name: str) -> AddressList:
@@ -87,9 +86,7 @@ def _page(desk: Desk, config: Config, name: str, form: Form, told: dict[str, str
     title = name or "New Address List"
     used = lists.used_by(config, name) if name else []
     context: dict[str, Any] = {"name": name, "used": used, "form": form, "tag": desk.tag()}
-    if told:
-        return desk.invalid("list.html", title=title, faults=told, **context)
-    return desk.page("list.html", title=title, faults={}, **context)
+    return desk.form("list.html", title=title, faults=told, **context)
 
 
 HANDLERS = (overview, list_page, submit, delete)

@@ -12,13 +12,12 @@ from litestar.response import Template
 from gatepost.admin.operations import bounces, fields
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.web import faults
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import BounceProfile, Config
 from gatepost.errors import GatepostError
 
-ADMINISTRATOR = {"role": "administrator"}
 TITLE = "Bounce Profiles"
 NUMBERS = {
     "max_retries": ("Maximum number of retries", "Attempts after the first; then a soft bounce becomes hard."),
@@ -73,7 +72,7 @@ def submit(desk: Desk, form: Form, name: str = "") -> Response[Any] | Template:
     if told:
         return _page(desk, config, name, form, told)
     desk.tell(f"submitted bounce profile {name or form['name']}")
-    return desk.back("/bounces", f"{name or form['name']}: submitted. It takes effect with Commit Changes.")
+    return desk.drafted("/bounces", f"{name or form['name']}: submitted")
 
 
 @post("/bounces/profile/{name:str}/delete", opt=ADMINISTRATOR)
@@ -89,7 +88,7 @@ def delete(desk: Desk, form: Form, name: str) -> Response[Any] | Template:
         values = Form({field: str(value) for field, value in msgspec.structs.asdict(present).items()})
         return _page(desk, config, name, values, told)
     desk.tell(f"deleted bounce profile {name}")
-    return desk.back("/bounces", f"{name}: deleted. It takes effect with Commit Changes.")
+    return desk.drafted("/bounces", f"{name}: deleted")
 
 
 def _profile(config: Config, name: str) -> BounceProfile:
@@ -109,9 +108,7 @@ def _page(desk: Desk, config: Config, name: str, form: Form, told: dict[str, str
         "numbers": NUMBERS,
         "tag": desk.tag(),
     }
-    if told:
-        return desk.invalid("bounce.html", title=title, faults=told, **context)
-    return desk.page("bounce.html", title=title, faults={}, **context)
+    return desk.form("bounce.html", title=title, faults=told, **context)
 
 
 HANDLERS = (overview, profile_page, submit, delete)

@@ -14,7 +14,7 @@ from litestar.response import Template
 from gatepost.admin.operations import certificates, fields
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.web import exchange, faults
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
@@ -23,7 +23,6 @@ from gatepost.errors import GatepostError
 from gatepost.tls.certificates import MAX_SIZE
 from gatepost.tls.making import KeyKind, Subject
 
-ADMINISTRATOR = {"role": "administrator"}
 TITLE = "Certificates"
 KINDS: dict[str, tuple[str, KeyKind, int]] = {
     "EC": ("EC P-256", "EC", 256),
@@ -115,7 +114,7 @@ def make_self_signed(desk: Desk, form: Form) -> Response[Any] | Template:
     if told:
         return _form_page(desk, "certificate_make.html", "Create Self-Signed Certificate", form, told)
     desk.tell(f"made self-signed certificate {name}")
-    return desk.back(_path(name), f"{name}: made. It takes effect with Commit Changes.")
+    return desk.drafted(_path(name), f"{name}: made")
 
 
 @get("/certificates/certificate/{name:str}")
@@ -162,7 +161,7 @@ def delete(desk: Desk, form: Form, name: str) -> Response[Any] | Template:
     except GatepostError as fault:
         return _certificate(desk, config, name, form, faults.by_field(fault, ()))
     desk.tell(f"deleted certificate {name}")
-    return desk.back("/certificates", f"{name}: deleted. It takes effect with Commit Changes.")
+    return desk.drafted("/certificates", f"{name}: deleted")
 
 
 @get("/certificates/authorities")
@@ -212,9 +211,7 @@ def _path(name: str) -> str:
 
 def _form_page(desk: Desk, template: str, title: str, form: Form, told: dict[str, str]) -> Template:
     context: dict[str, Any] = {"form": form, "kinds": {kind: words[0] for kind, words in KINDS.items()}, "tag": desk.tag()}
-    if told:
-        return desk.invalid(template, title=title, faults=told, **context)
-    return desk.page(template, title=title, faults={}, **context)
+    return desk.form(template, title=title, faults=told, **context)
 
 
 def _certificate(desk: Desk, config: Config, name: str, form: Form, told: dict[str, str]) -> Template:
@@ -229,9 +226,7 @@ def _certificate(desk: Desk, config: Config, name: str, form: Form, told: dict[s
         "form": form,
         "tag": desk.tag(),
     }
-    if told:
-        return desk.invalid("certificate.html", title=name, faults=told, **context)
-    return desk.page("certificate.html", title=name, faults={}, **context)
+    return desk.form("certificate.html", title=name, faults=told, **context)
 
 
 def _authorities(desk: Desk, form: Form, told: dict[str, str]) -> Template:
@@ -241,9 +236,7 @@ def _authorities(desk: Desk, form: Form, told: dict[str, str]) -> Template:
     except GatepostError as error:
         held, fault = [], str(error)
     context: dict[str, Any] = {"held": held, "unreadable": fault, "form": form, "tag": desk.tag()}
-    if told:
-        return desk.invalid("authorities.html", title="Certificate Authorities", faults=told, **context)
-    return desk.page("authorities.html", title="Certificate Authorities", faults={}, **context)
+    return desk.form("authorities.html", title="Certificate Authorities", faults=told, **context)
 
 
 HANDLERS = (

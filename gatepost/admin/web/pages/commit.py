@@ -9,7 +9,7 @@ from litestar import Response, get, post
 from litestar.response import Template
 
 from gatepost.admin.operations import configuration
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, posted
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.problems import ConfigErrors
@@ -25,7 +25,7 @@ def show(desk: Desk) -> Template:
     return desk.page("commit.html", title=TITLE, faults={}, form=Form(), **_draft(desk))
 
 
-@post("/commit", opt={"role": "administrator"})
+@post("/commit", opt=ADMINISTRATOR)
 async def commit(desk: Desk) -> Response[Any] | Template:
     """Commit the draft, with the comment that was typed."""
     form = await posted(desk)
@@ -47,7 +47,7 @@ async def commit(desk: Desk) -> Response[Any] | Template:
     return desk.invalid("commit.html", title=TITLE, faults=faults, form=form, **draft)
 
 
-@post("/commit/abandon", opt={"role": "administrator"})
+@post("/commit/abandon", opt=ADMINISTRATOR)
 async def abandon(desk: Desk) -> Response[Any]:
     """Give the draft up."""
     await posted(desk)

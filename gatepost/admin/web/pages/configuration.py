@@ -16,7 +16,7 @@ from gatepost.admin.operations import configuration, documents, fields
 from gatepost.admin.operations.configuration import Comparison
 from gatepost.admin.web import exchange, proof
 from gatepost.admin.web.asked import query, read
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.paging import paged
 from gatepost.admin.web.threads import in_thread
@@ -24,7 +24,6 @@ from gatepost.config.problems import ConfigErrors, Problem
 from gatepost.config.store import RevisionInfo
 from gatepost.errors import Conflict, GatepostError
 
-ADMINISTRATOR = {"role": "administrator"}
 TITLE = "Configuration"
 DRAFT, COMMITTED = "draft", "committed"
 MAX_TOLD = 500
@@ -146,9 +145,7 @@ def _overview(desk: Desk, find: str, page: int, form: Form, told: dict[str, str]
         "form": Form({"old": str(max(latest - 1, 0)), "new": str(latest), "of": COMMITTED, **form}),
         "of": _kinds(log),
     }
-    if told:
-        return desk.invalid("configuration.html", title=TITLE, faults=told, **context)
-    return desk.page("configuration.html", title=TITLE, faults={}, **context)
+    return desk.form("configuration.html", title=TITLE, faults=told, **context)
 
 
 def _kinds(log: list[RevisionInfo]) -> list[tuple[str, str]]:
@@ -188,9 +185,7 @@ def _rollback(desk: Desk, number: int, form: Form, told: dict[str, str]) -> Temp
         **_shown(configuration.compare(desk.operator, log[0].number, number)),
     }
     title = f"Rollback to revision {number}"
-    if told:
-        return desk.invalid("rollback.html", title=title, faults=told, **context)
-    return desk.page("rollback.html", title=title, faults={}, **context)
+    return desk.form("rollback.html", title=title, faults=told, **context)
 
 
 def _import(desk: Desk, form: Form, told: dict[str, str], problems: list[Problem]) -> Template:

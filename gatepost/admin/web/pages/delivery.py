@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, cast
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from litestar.response import Template
 
 from gatepost.admin.operations import queue, service
 from gatepost.admin.operations.queue import QueuedDestination, Selected
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import OPERATOR, Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.paging import paged
 from gatepost.admin.web.threads import in_thread
@@ -19,7 +20,6 @@ from gatepost.errors import ControlError, GatepostError
 
 TITLE = "Delivery Status"
 HOME = "/delivery"
-OPERATOR = {"role": "operator"}
 ROWS, MAX_PAGE = 50, 180
 SHOWN_OCTETS = 100_000
 HOWS = {
@@ -142,9 +142,8 @@ def suspend(desk: Desk, form: Form) -> Response[Any]:
         service.suspend_listeners(desk.operator, [listener])
     else:
         queue.suspend(desk.operator)
-    what = f"Listener {listener}" if listener else "Delivery"
-    desk.tell(f"suspended {what.lower() if not listener else f'listener {listener}'}")
-    return desk.back(HOME, f"{what} is suspended.")
+    desk.tell(f"suspended {_part(listener)}")
+    return desk.back(HOME, f"{_part(listener, upper=True)} is suspended.")
 
 
 @post(f"{HOME}/resume", opt=OPERATOR)
@@ -156,9 +155,14 @@ def resume(desk: Desk, form: Form) -> Response[Any]:
         service.resume_listeners(desk.operator, [listener])
     else:
         queue.resume(desk.operator)
-    what = f"Listener {listener}" if listener else "Delivery"
-    desk.tell(f"resumed {what.lower() if not listener else f'listener {listener}'}")
-    return desk.back(HOME, f"{what} goes on.")
+    desk.tell(f"resumed {_part(listener)}")
+    return desk.back(HOME, f"{_part(listener, upper=True)} goes on.")
+
+
+def _part(listener: str, *, upper: bool = False) -> str:
+    """Name what is held, as the audit log has it, or as a sentence begins with it."""
+    named = f"listener {listener}" if listener else "delivery"
+    return named[0].upper() + named[1:] if upper else named
 
 
 def attempt(one: QueuedDestination) -> str:
@@ -168,7 +172,7 @@ def attempt(one: QueuedDestination) -> str:
     return "held" if one.held == one.recipients else "now"
 
 
-def _ask(desk: Desk, form: Form, faults: dict[str, str] | None = None) -> Template:
+def _ask(desk: Desk, form: Form, faults: Mapping[str, str] = {}) -> Template:
     how = form["how"]
     if how not in HOWS:
         raise NotFoundException(f"{how!r} is nothing that can be done to mail")
@@ -177,9 +181,7 @@ def _ask(desk: Desk, form: Form, faults: dict[str, str] | None = None) -> Templa
     button, hint = HOWS[how]
     what = _what(chosen)
     context: dict[str, Any] = {"form": form, "how": how, "button": button, "hint": hint, "what": what, "count": count}
-    if faults:
-        return desk.invalid("delivery_end.html", title=f"{button} {what}?", faults=faults, **context)
-    return desk.page("delivery_end.html", title=f"{button} {what}?", faults={}, **context)
+    return desk.form("delivery_end.html", title=f"{button} {what}?", faults=faults, **context)
 
 
 def _chosen(form: Form) -> Selected:

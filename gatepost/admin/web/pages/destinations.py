@@ -12,7 +12,7 @@ from litestar.response import Template
 from gatepost.admin.operations import bounces, destinations, fields
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.web import exchange, faults
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.exchange import Exchange
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.paging import paged
@@ -22,7 +22,6 @@ from gatepost.config.checks.profiles import profile_names
 from gatepost.config.model import Config, DefaultDestination, DestinationControl, OutboundTls, RecipientRate
 from gatepost.errors import GatepostError
 
-ADMINISTRATOR = {"role": "administrator"}
 TITLE = "Destination Controls"
 DEFAULT = "Default"
 USE_TLS = {
@@ -114,7 +113,7 @@ def delete(desk: Desk, form: Form, domain: str) -> Response[Any]:
     """Take a control out of the draft."""
     destinations.delete(desk.operator, domain)
     desk.tell(f"deleted destination control {domain}")
-    return desk.back("/destinations", f"{domain}: deleted, it gets the default. It takes effect with Commit Changes.")
+    return desk.drafted("/destinations", f"{domain}: deleted, it gets the default")
 
 
 @get("/destinations/export")
@@ -197,9 +196,7 @@ def _page(desk: Desk, config: Config, domain: str, form: Form, told: dict[str, s
         "certificates": list(config.certificates),
         "tag": desk.tag(),
     }
-    if told:
-        return desk.invalid("destination.html", title=title, faults=told, **context)
-    return desk.page("destination.html", title=title, faults={}, **context)
+    return desk.form("destination.html", title=title, faults=told, **context)
 
 
 HANDLERS = (overview, new_page, edit_page, submit, delete, export, import_page, import_table)

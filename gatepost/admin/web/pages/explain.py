@@ -83,9 +83,7 @@ def _page(
     desk: Desk, template: str, title: str, form: Form, answer: Explanation | None, told: dict[str, str], **more: Any
 ) -> Template:
     context: dict[str, Any] = {"form": form, "answer": answer, "under": UNDER, **more}
-    if told:
-        return desk.invalid(template, title=title, faults=told, **context)
-    return desk.page(template, title=title, faults={}, **context)
+    return desk.form(template, title=title, faults=told, **context)
 
 
 HANDLERS = (inbound, outbound)

@@ -13,7 +13,7 @@ from gatepost.admin.operations.drafts import current
 from gatepost.admin.operations.explanation import Inbound
 from gatepost.admin.operations.tables import listener_of
 from gatepost.admin.web import exchange, faults
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.exchange import Exchange
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.paging import paged
@@ -21,7 +21,6 @@ from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import BARE_BEHAVIORS, Config, Listener
 from gatepost.errors import GatepostError
 
-ADMINISTRATOR = {"role": "administrator"}
 TITLE = "HAT Overview"
 ALL = "ALL"
 EXAMPLE = """$PARTNER_TLS
@@ -135,9 +134,7 @@ def _page(
         "found": found,
         "tag": desk.tag(),
     }
-    if told:
-        return desk.invalid("hat.html", title=f"{TITLE} - {name}", faults=told, **context)
-    return desk.page("hat.html", title=f"{TITLE} - {name}", faults={}, **context)
+    return desk.form("hat.html", title=f"{TITLE} - {name}", faults=told, **context)
 
 
 def _may_end(listener: Listener, policy: str) -> bool:

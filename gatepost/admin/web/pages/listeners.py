@@ -13,14 +13,13 @@ from gatepost.admin.operations import bounces, factory, fields, listeners
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.operations.rows import DOMAIN_MAP
 from gatepost.admin.web import faults
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import Config, Gateway, Listener, Recipient, SenderGroup
 from gatepost.errors import GatepostError
 
-ADMINISTRATOR = {"role": "administrator"}
 TITLE = "Listeners"
 TYPES = {"public": "Public", "private": "Private"}
 LINE_ENDINGS = {"refuse": "Refuse the message", "repair": "Repair: make it CR LF"}
@@ -87,7 +86,7 @@ def delete(desk: Desk, form: Form, name: str) -> Response[Any]:
     """Take a listener out of the draft."""
     listeners.delete(desk.operator, name)
     desk.tell(f"deleted listener {name}")
-    return desk.back("/listeners", f"{name}: deleted. It takes effect with Commit Changes.")
+    return desk.drafted("/listeners", f"{name}: deleted")
 
 
 @get("/listeners/global")
@@ -181,17 +180,13 @@ def _page(desk: Desk, config: Config, name: str, form: Form, told: dict[str, str
         "certificates": list(config.certificates),
         "tag": desk.tag(),
     }
-    if told:
-        return desk.invalid("listener.html", title=title, faults=told, **context)
-    return desk.page("listener.html", title=title, faults={}, **context)
+    return desk.form("listener.html", title=title, faults=told, **context)
 
 
 def _global(desk: Desk, form: Form, told: dict[str, str]) -> Template:
     title = "Global Settings of Listeners"
     context: dict[str, Any] = {"form": form, "settings": GLOBAL, "tag": desk.tag()}
-    if told:
-        return desk.invalid("listeners_global.html", title=title, faults=told, **context)
-    return desk.page("listeners_global.html", title=title, faults={}, **context)
+    return desk.form("listeners_global.html", title=title, faults=told, **context)
 
 
 HANDLERS = (overview, listener_page, submit, delete, global_page, submit_global)

@@ -11,7 +11,7 @@ from litestar.response import Template
 from gatepost.admin.operations import fields, partner
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.operations.partner import Findings, Method, Proposal
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, posted
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import InboundTls, OutboundTls
@@ -47,7 +47,7 @@ def show(desk: Desk, domain: str = "", listener: str = "") -> Template:
     return _page(desk, asked, found, _form(found.proposal), {})
 
 
-@post("/partner", opt={"role": "administrator"})
+@post("/partner", opt=ADMINISTRATOR)
 async def submit(desk: Desk) -> Response[Any] | Template:
     """Put the proposal, as it was changed, into the draft."""
     form = await posted(desk)
@@ -141,9 +141,7 @@ def _page(desk: Desk, asked: Form, found: Findings | None, form: Form, faults: d
         "outbound": OUTBOUND,
         "tag": desk.tag(),
     }
-    if faults:
-        return desk.invalid("partner.html", title=TITLE, faults=faults, **context)
-    return desk.page("partner.html", title=TITLE, faults={}, **context)
+    return desk.form("partner.html", title=TITLE, faults=faults, **context)
 
 
 HANDLERS = (show, submit)

@@ -13,7 +13,7 @@ from gatepost.admin.operations import fields, policies
 from gatepost.admin.operations.configuration import Pending
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.web import faults
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
@@ -77,7 +77,7 @@ def edit_page(desk: Desk, listener: str, name: str = DEFAULT) -> Template:
         "/policies/{listener:str}/default",
         "/policies/{listener:str}/policy/{name:str}",
     ],
-    opt={"role": "administrator"},
+    opt=ADMINISTRATOR,
 )
 @filled
 def submit(desk: Desk, form: Form, listener: str, name: str = "") -> Response[Any] | Template:
@@ -103,7 +103,7 @@ def submit(desk: Desk, form: Form, listener: str, name: str = "") -> Response[An
     return submitted(desk, made, "/policies", shown, ("listeners", listener, *place))
 
 
-@post("/policies/{listener:str}/policy/{name:str}/delete", opt={"role": "administrator"})
+@post("/policies/{listener:str}/policy/{name:str}/delete", opt=ADMINISTRATOR)
 @filled
 def delete(desk: Desk, form: Form, listener: str, name: str) -> Response[Any] | Template:
     """Take a policy out of the draft."""
@@ -114,7 +114,7 @@ def delete(desk: Desk, form: Form, listener: str, name: str) -> Response[Any] | 
     except GatepostError as fault:
         return _page(desk, listener, entry, name, _values(present), faults.by_field(fault, ()))
     desk.tell(f"deleted policy {name} of listener {listener}")
-    return desk.back("/policies", f"{name}: deleted. It takes effect with Commit Changes.")
+    return desk.drafted("/policies", f"{name}: deleted")
 
 
 def _store(desk: Desk, listener: str, name: str, new_name: str, values: dict[str, Any]) -> Pending:
@@ -203,9 +203,7 @@ def _page(desk: Desk, listener: str, entry: Listener, name: str, form: Form, tol
         "tag": desk.tag(),
     }
     title = f"{name or 'New Policy'} - {listener}"
-    if told:
-        return desk.invalid("policy.html", title=title, faults=told, **context)
-    return desk.page("policy.html", title=title, faults={}, **context)
+    return desk.form("policy.html", title=title, faults=told, **context)
 
 
 HANDLERS = (overview, new_page, edit_page, submit, delete)

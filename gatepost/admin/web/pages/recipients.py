@@ -13,10 +13,10 @@ from gatepost.admin.operations.drafts import current
 from gatepost.admin.operations.rows import RECIPIENTS
 from gatepost.admin.operations.tables import listener_of
 from gatepost.admin.web import exchange, faults
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.exchange import Exchange
 from gatepost.admin.web.forms import Form, filled
-from gatepost.admin.web.pages.hat import ADMINISTRATOR, listener_named
+from gatepost.admin.web.pages.hat import listener_named
 from gatepost.admin.web.paging import PAGE, paged
 from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
@@ -96,7 +96,7 @@ def delete(desk: Desk, form: Form, listener: str) -> Response[Any]:
     """Take a row out of the draft."""
     rows.remove(desk.operator, listener, RECIPIENTS, form["match"])
     desk.tell(f"deleted recipient {form['match']} of listener {listener}")
-    return desk.back(f"/rat/{listener}", f"{form['match']}: deleted. It takes effect with Commit Changes.")
+    return desk.drafted(f"/rat/{listener}", f"{form['match']}: deleted")
 
 
 @get("/rat/{listener:str}/export")
@@ -135,9 +135,7 @@ def _page(desk: Desk, listener: str, entry: Listener, match: str, form: Form, to
         "tag": desk.tag(),
     }
     title = f"{match or 'New Recipient'} - {listener}"
-    if told:
-        return desk.invalid("rat_row.html", title=title, faults=told, **context)
-    return desk.page("rat_row.html", title=title, faults={}, **context)
+    return desk.form("rat_row.html", title=title, faults=told, **context)
 
 
 def _exchange(listener: str) -> Exchange:

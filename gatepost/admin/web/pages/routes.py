@@ -11,14 +11,13 @@ from litestar.response import Template
 from gatepost.admin.operations import fields, routes
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.web import exchange, faults
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.exchange import Exchange
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.paging import paged
 from gatepost.admin.web.threads import in_thread
 from gatepost.errors import GatepostError
 
-ADMINISTRATOR = {"role": "administrator"}
 TITLE = "SMTP Routes"
 IMPORT = Exchange(
     title="Import SMTP Routes",
@@ -71,7 +70,7 @@ def submit(desk: Desk, form: Form) -> Response[Any] | Template:
     if told:
         return _page(desk, present, form, told)
     desk.tell(f"submitted the route for {domain}")
-    return desk.back("/routes", f"{domain}: submitted. It takes effect with Commit Changes.")
+    return desk.drafted("/routes", f"{domain}: submitted")
 
 
 @post("/routes/delete", opt=ADMINISTRATOR)
@@ -80,7 +79,7 @@ def delete(desk: Desk, form: Form) -> Response[Any]:
     """Take a route out of the draft."""
     routes.delete(desk.operator, form["domain"])
     desk.tell(f"deleted the route for {form['domain']}")
-    return desk.back("/routes", f"{form['domain']}: deleted. It takes effect with Commit Changes.")
+    return desk.drafted("/routes", f"{form['domain']}: deleted")
 
 
 @get("/routes/export")
@@ -107,9 +106,7 @@ def import_table(desk: Desk, form: Form) -> Response[Any] | Template:
 def _page(desk: Desk, present: str, form: Form, told: dict[str, str]) -> Template:
     title = f"Route for {present}" if present else "New SMTP Route"
     context: dict[str, Any] = {"present": present, "form": form, "tag": desk.tag()}
-    if told:
-        return desk.invalid("route.html", title=title, faults=told, **context)
-    return desk.page("route.html", title=title, faults={}, **context)
+    return desk.form("route.html", title=title, faults=told, **context)
 
 
 HANDLERS = (overview, route_page, submit, delete, export, import_page, import_table)

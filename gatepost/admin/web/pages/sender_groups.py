@@ -15,9 +15,9 @@ from litestar.response import Template
 from gatepost.admin.operations import fields, groups
 from gatepost.admin.operations.drafts import current
 from gatepost.admin.web import faults
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
-from gatepost.admin.web.pages.hat import ADMINISTRATOR, listener_named, policy_names
+from gatepost.admin.web.pages.hat import listener_named, policy_names
 from gatepost.admin.web.paging import paged
 from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
@@ -94,7 +94,7 @@ def add_members(desk: Desk, form: Form, listener: str, group: str) -> Response[A
         told = faults.by_field(fault, frozenset({"more"}), other="more")
         return _page(desk, listener, entry, row, Form({**_values(row), "more": form["more"]}), told)
     desk.tell(f"added {len(new)} members to sender group {group} of listener {listener}")
-    return desk.back(_path(listener, group), f"{len(new):,} added. It takes effect with Commit Changes.")
+    return desk.drafted(_path(listener, group), f"{len(new):,} added")
 
 
 @post("/hat/{listener:str}/group/{group:str}/remove", opt=ADMINISTRATOR)
@@ -115,7 +115,7 @@ def delete(desk: Desk, form: Form, listener: str, group: str) -> Response[Any]:
     """Take a sender group out of the draft."""
     groups.delete(desk.operator, listener, group)
     desk.tell(f"deleted sender group {group} of listener {listener}")
-    return desk.back(f"/hat/{listener}", f"{group}: deleted. It takes effect with Commit Changes.")
+    return desk.drafted(f"/hat/{listener}", f"{group}: deleted")
 
 
 def _path(listener: str, group: str) -> str:
@@ -169,9 +169,7 @@ def _page(
         "tag": desk.tag(),
     }
     title = f"{row.name if row else 'New Sender Group'} - {listener}"
-    if told:
-        return desk.invalid("sender_group.html", title=title, faults=told, **context)
-    return desk.page("sender_group.html", title=title, faults={}, **context)
+    return desk.form("sender_group.html", title=title, faults=told, **context)
 
 
 HANDLERS = (new_page, edit_page, create, submit, add_members, remove_members, delete)

@@ -12,7 +12,7 @@ from gatepost.admin.operations import cipher_list, ciphers, costs, tls_settings
 from gatepost.admin.operations.drafts import Unfit, current
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.web import faults
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.measuring import Measuring
 from gatepost.admin.web.submitted import submitted
@@ -21,7 +21,6 @@ from gatepost.config.model import BUILTIN_PROFILES, TlsProfile, tls_profile
 from gatepost.config.problems import errors
 from gatepost.errors import GatepostError
 
-ADMINISTRATOR = {"role": "administrator"}
 TITLE = "SSL Configuration"
 ORDERS = {"server": "The server's (ours)", "client": "The client's"}
 FIELDS = frozenset(TlsProfile.__struct_fields__)
@@ -97,7 +96,7 @@ def delete(desk: Desk, form: Form, name: str) -> Response[Any] | Template:
         return _page(desk, name, _values(present), faults.by_field(fault, ()))
     done = "has its defaults" if name in BUILTIN_PROFILES else "deleted"
     desk.tell(f"TLS profile {name}: {done}")
-    return desk.back("/ssl", f"{name}: {done}. It takes effect with Commit Changes.")
+    return desk.drafted("/ssl", f"{name}: {done}")
 
 
 @post("/ssl/measure", opt=ADMINISTRATOR)
@@ -173,9 +172,7 @@ def _page(desk: Desk, name: str, form: Form, told: dict[str, str]) -> Template:
         **_preview(desk, name, made),
     }
     title = f"{BUILTIN.get(name, name) or 'New'} TLS profile"
-    if told:
-        return desk.invalid("ssl_profile.html", title=title, faults=told, **context)
-    return desk.page("ssl_profile.html", title=title, faults={}, **context)
+    return desk.form("ssl_profile.html", title=title, faults=told, **context)
 
 
 HANDLERS = (overview, new_page, edit_page, submit, preview, delete, measure, measure_page)

@@ -18,7 +18,7 @@ from gatepost.admin.operations.tables import read_path
 from gatepost.admin.operations.trace import Message, Trace
 from gatepost.admin.operations.trace import trace as follow
 from gatepost.admin.web.asked import query, read
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import OPERATOR, Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.threads import in_thread
 from gatepost.errors import GatepostError
@@ -35,7 +35,7 @@ def show(desk: Desk) -> Template:
     return _answer(desk, form) if "address" in form else _page(desk, form, None, {})
 
 
-@post("/trace", opt={"role": "operator"})
+@post("/trace", opt=OPERATOR)
 @filled
 def ask(desk: Desk, form: Form) -> Template:
     """Follow a message with what is in it."""
@@ -77,9 +77,7 @@ def _page(desk: Desk, form: Form, way: Trace | None, told: dict[str, str]) -> Te
         "listeners": list(current(desk.operator).listeners),
         "under": UNDER,
     }
-    if told:
-        return desk.invalid("trace.html", title=TITLE, faults=told, **context)
-    return desk.page("trace.html", title=TITLE, faults={}, **context)
+    return desk.form("trace.html", title=TITLE, faults=told, **context)
 
 
 HANDLERS = (show, ask)

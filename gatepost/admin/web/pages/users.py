@@ -15,13 +15,12 @@ from litestar.response import Template
 from gatepost.admin.operations import users
 from gatepost.admin.users import ROLES, Role, User, check_name, check_password
 from gatepost.admin.web.asked import read
-from gatepost.admin.web.desk import Desk
+from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.sessions import Sessions
 from gatepost.admin.web.threads import in_thread
 from gatepost.errors import GatepostError
 
-ADMINISTRATOR = {"role": "administrator"}
 TITLE = "Users"
 DUTIES: dict[Role, str] = {
     "administrator": "changes the configuration and users",
@@ -181,9 +180,7 @@ def _sign_out(desk: Desk, name: str) -> None:
 
 
 def _new(desk: Desk, form: Form, told: dict[str, str]) -> Template:
-    if told:
-        return desk.invalid("user_new.html", title="New User", faults=told, form=form, duties=DUTIES)
-    return desk.page("user_new.html", title="New User", faults={}, form=form, duties=DUTIES)
+    return desk.form("user_new.html", title="New User", faults=told, form=form, duties=DUTIES)
 
 
 def _page(desk: Desk, user: User, form: Form, told: dict[str, str]) -> Template:
@@ -196,9 +193,7 @@ def _page(desk: Desk, user: User, form: Form, told: dict[str, str]) -> Template:
         "duties": DUTIES,
         "is_self": user.name == desk.session.user.name,
     }
-    if told:
-        return desk.invalid("user.html", title=user.name, faults=told, **context)
-    return desk.page("user.html", title=user.name, faults={}, **context)
+    return desk.form("user.html", title=user.name, faults=told, **context)
 
 
 HANDLERS = (overview, new_page, add, user_page, set_role, set_password, add_keys, delete_key, delete)

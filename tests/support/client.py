@@ -171,6 +171,10 @@ class Sealed:
         self._tls.write(octets)
         return self._out.read()
 
+    def send(self, octets: bytes) -> None:
+        """Send octets sealed."""
+        self.socket.sendall(self.seal(octets))
+
     def close_notify(self) -> bytes:
         """Return the record that ends the stream."""
         with contextlib.suppress(ssl.SSLError):
@@ -179,7 +183,7 @@ class Sealed:
 
     def say(self, octets: bytes) -> bytes:
         """Send octets sealed, return what comes back."""
-        self.socket.sendall(self.seal(octets))
+        self.send(octets)
         return self.read()
 
     def read(self) -> bytes:

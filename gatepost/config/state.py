@@ -12,6 +12,7 @@ from pathlib import Path
 from gatepost.config.model import Config
 from gatepost.config.problems import ConfigErrors
 from gatepost.config.toml import loads
+from gatepost.durable import own, replace_file
 from gatepost.errors import StateError
 
 
@@ -45,27 +46,19 @@ class StateFiles:
         """Create a file that was never readable for others, whatever the umask, or narrow the mode of an old one."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            _own(descriptor, self.directory)
+            own(descriptor, self.directory)
         finally:
             os.close(descriptor)
 
     def keep_last_good(self, number: int, document: str) -> None:
-        """Replace the copy: written aside, synced, renamed, directory synced; a reader finds the old or the new one."""
-        aside = self.last_good.with_suffix(f".{os.getpid()}")
+        """Replace the copy; one that cannot be written is one revision behind until the next commit."""
+        head = f"# Revision {number}, keys included: a copy that is read when config.db is damaged.\n"
         try:
-            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                _own(descriptor, self.directory)
-                file.write(f"# Revision {number}, keys included: a copy that is read when config.db is damaged.\n".encode())
-                file.write(document.encode())
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(aside, self.last_good)
-            _sync_directory(self.directory)
+            replace_file(self.last_good, (head + document).encode())
         except OSError:
             # The revision itself is on disk already: to fail now would call a commit failed that is in force. The copy
             # of the revision before stays, and the next commit writes a new one.
-            aside.unlink(missing_ok=True)
+            pass
 
 
 def last_good(state: Path) -> Config | None:
@@ -74,21 +67,3 @@ def last_good(state: Path) -> Config | None:
         return loads(StateFiles(state).last_good.read_bytes())
     except (OSError, ConfigErrors):
         return None
-
-
-def _own(descriptor: int, directory: Path) -> None:
-    """Set mode 0600, and the owner of the directory when root acts for the service's user."""
-    status = os.fstat(descriptor)
-    if os.geteuid() in (0, status.st_uid):
-        os.fchmod(descriptor, 0o600)
-    owner = directory.stat()
-    if os.geteuid() == 0 and (status.st_uid, status.st_gid) != (owner.st_uid, owner.st_gid):
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -378,6 +378,24 @@ def numbers_lost(file: str, reason: str) -> str:
     return f"{printable(file)} {printable(reason)}; ICID, MID and DCID go on from the clock, so that none comes twice"
 
 
+def still_suspended(listeners: Sequence[str], deliveries: bool) -> str:
+    """The gateway starts, and an operator's suspension from before goes on."""
+    told = []
+    if listeners:
+        told.append(f"receiving on {', '.join(map(printable, listeners))} (gatepost listener resume)")
+    if deliveries:
+        told.append("delivery (gatepost queue resume)")
+    return f"Still suspended since before the start: {' and '.join(told)}"
+
+
+def suspension_lost(file: str, reason: str) -> str:
+    """Nobody knows what was suspended."""
+    return (
+        f"{printable(file)} cannot be read ({printable(reason)}): delivery is suspended, for it may have been before; "
+        "`gatepost queue resume` begins it"
+    )
+
+
 def no_numbers(reason: str) -> str:
     """A worker waits for numbers, and may run out of them."""
     return f"No new numbers for connections and messages: {printable(reason)}; it is tried again each second"

@@ -30,6 +30,7 @@ from gatepost.service.exporter import Exporter
 from gatepost.service.ledger import REFUSED, Ledger
 from gatepost.service.numbers import NumberBook
 from gatepost.service.status import counters, flat, status
+from gatepost.service.suspension import Suspension
 from gatepost.service.tally import Tally
 from gatepost.service.verbs import Verbs
 
@@ -57,7 +58,8 @@ class Master:
         self._journal = Journal(state, -1, retention_days=days)
         self._children: list[Child] = []
         self._attendants: list[Attendant] = []
-        self._verbs = Verbs(self._children, lambda: self._configuration.config.listeners)
+        self._suspension = Suspension(state)
+        self._verbs = Verbs(self._children, lambda: self._configuration.config.listeners, self._suspension)
         self._exporter = Exporter(self._metrics_text)
         self._tally = Tally(state, lambda: flat(counters(self._children)))
         self._stopping = asyncio.Event()
@@ -69,7 +71,8 @@ class Master:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reopen_logs)
-        for text in (self._configuration.note, self._numbers.note, maillog.running_as_root() if os.geteuid() == 0 else ""):
+        notes = self._configuration.note, self._numbers.note, self._suspension.note
+        for text in (*notes, maillog.running_as_root() if os.geteuid() == 0 else ""):
             if text:
                 self.warn(text)
         control = self._state / "control.sock"

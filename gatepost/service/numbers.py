@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from gatepost.durable import replace_file
 from gatepost.errors import ControlError, StateError
 from gatepost.ids import Numbers
 from gatepost.records import maillog
@@ -57,23 +58,10 @@ class NumberBook:
             self._next[kind] = start + BLOCK
             page = json.dumps(self._next).encode()
             try:
-                self._replace(page)
+                replace_file(self._path, page)
             except OSError:
                 self._overwrite(page)
             return start, start + BLOCK
-
-    def _replace(self, page: bytes) -> None:
-        fresh = self._path.with_suffix(".new")
-        with open(fresh, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self._path)
-        directory = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
     def _overwrite(self, page: bytes) -> None:
         """Write where there is no room for a second file: deliveries need numbers, too. If it is torn, the clock helps."""

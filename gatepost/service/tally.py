@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from gatepost.durable import replace_file
 
 NAMES = (
     "messages_accepted",
@@ -39,20 +40,21 @@ class Tally:
         self._look = look
         self._before, self._at_reset, self._reset_at = self._read()
         self._samples: deque[tuple[float, dict[str, float]]] = deque(maxlen=int(SPANS[-1] / STEP) + 1)
-        self._saved = 0.0
 
     async def run(self) -> None:
         """Take samples and keep the file up to date."""
+        saved = 0.0
         while True:
-            self.sample(time.monotonic())
+            now = time.monotonic()
+            self.sample(now)
+            if now - saved >= SAVE:
+                saved = now
+                await asyncio.to_thread(self.save)  # a slow disk must not hold up the master
             await asyncio.sleep(STEP)
 
     def sample(self, now: float) -> None:
         """Remember how the counters stand at a monotonic time."""
         self._samples.append((now, self._uptime()))
-        if now - self._saved >= SAVE:
-            self._saved = now
-            self.save()
 
     def reset(self) -> None:
         """Begin a new count since the reset."""
@@ -74,12 +76,9 @@ class Tally:
 
     def save(self) -> None:
         """Write the file; where that cannot be done, the counts of this run will be missing one day, and that is all."""
-        fresh = self._path.with_suffix(".new")
         page = json.dumps({"lifetime": self._lifetime(), "reset": self._at_reset, "reset_at": self._reset_at})
         try:
-            with open(fresh, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-                file.write(page)
-            os.replace(fresh, self._path)
+            replace_file(self._path, page.encode())
         except OSError:
             pass
 

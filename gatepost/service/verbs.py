@@ -14,18 +14,18 @@ from gatepost.config.paths import did_you_mean
 from gatepost.errors import ControlError
 from gatepost.service import traffic
 from gatepost.service.children import Child
+from gatepost.service.suspension import Suspension
 
 SUSPENSIONS = {"suspend_delivery", "resume_delivery", "suspend_listener", "resume_listener"}
 COUNTED = {"deliver_now", "bounce", "delete", "redirect"}
 
 
 class Verbs:
-    """What operators want of the workers; remembers what they suspended, for workers that start later."""
+    """What operators want of the workers; what they suspend holds for workers that start later, too."""
 
-    def __init__(self, children: Sequence[Child], listeners: Callable[[], Collection[str]]) -> None:
-        self._children, self._listeners = children, listeners
-        self._suspended: set[str] = set()
-        self.deliveries_suspended = False
+    def __init__(self, children: Sequence[Child], listeners: Callable[[], Collection[str]], suspension: Suspension) -> None:
+        self._children, self._listeners, self._suspension = children, listeners, suspension
+        self._keeping = asyncio.Lock()
 
     def serve(self, verb: str, arguments: dict[str, Any]) -> Any:
         """Answer a verb; ControlError for one that is not known."""
@@ -48,7 +48,12 @@ class Verbs:
     @property
     def suspended(self) -> set[str]:
         """The listeners that are suspended."""
-        return self._suspended & set(self._listeners())
+        return self._suspension.listeners & set(self._listeners())
+
+    @property
+    def deliveries_suspended(self) -> bool:
+        """Whether delivery is suspended."""
+        return self._suspension.deliveries
 
     def suspension(self) -> dict[str, Any]:
         """Return all that is suspended, as a worker is told it."""
@@ -63,16 +68,18 @@ class Verbs:
             raise ControlError(f"there is no listener {', '.join(which)}: {did_you_mean(which[0], sorted(known))}")
         match verb:
             case "suspend_delivery" | "resume_delivery":
-                self.deliveries_suspended = verb == "suspend_delivery"
+                self._suspension.deliveries = verb == "suspend_delivery"
             case "suspend_listener":
-                self._suspended |= names
+                self._suspension.listeners |= names
             case "resume_listener":
-                self._suspended -= names
+                self._suspension.listeners -= names
         up = [child for child in self._children if child.up]
         for child in up:
             child.order("suspension", **self.suspension())
         # an answer comes behind the order: the operator hears "done" when it is
         await asyncio.gather(*(child.ask("ping") for child in up), return_exceptions=True)
+        async with self._keeping:  # last: what cannot be kept for a restart holds until then
+            await asyncio.to_thread(self._suspension.keep)
 
     async def _ask(self, verb: str, arguments: dict[str, Any]) -> tuple[list[Any], list[int]]:
         """Ask every worker that is up; return the answers, and which workers are down."""

@@ -15,8 +15,9 @@ import zlib
 from collections.abc import Callable, Container
 from concurrent.futures import Executor
 
+from gatepost.durable import sync_directory
 from gatepost.errors import SpoolFull, SpoolSick
-from gatepost.spool.layout import Layout, sync_directory
+from gatepost.spool.layout import Layout
 from gatepost.spool.message import Content
 from gatepost.spool.room import Room
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Container, Iterator
 from pathlib import Path
 
+from gatepost.durable import sync_directory
 from gatepost.errors import StateError
 
 SHARD_FILE = re.compile(r"shard-(0|[1-9][0-9]*)\.db")
@@ -91,15 +92,6 @@ class Layout:
         for mid in orphans:
             os.unlink(self.body(mid))
         return len(orphans)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make names in a directory durable; a file's own fsync does not."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def leftover_shards(directory: Path, workers: int) -> list[int]:

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gatepost.durable import sync_directory
 from gatepost.errors import StateError
 from gatepost.spool import schema
-from gatepost.spool.layout import Layout, sync_directory
+from gatepost.spool.layout import Layout
 from gatepost.spool.message import Status
 
 STATE_COLUMNS = "mid, rid, destination, status, due, attempts, detail"

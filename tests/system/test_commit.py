@@ -234,7 +234,7 @@ def test_gateway_settings_follow_a_commit(tmp_path: Path, taken: int) -> None:
         one.wait_log("there is room again")
 
 
-def test_what_is_suspended_stays_so_when_a_worker_restarts(tmp_path: Path) -> None:
+def test_what_is_suspended_stays_so_when_a_worker_restarts_and_when_all_do(tmp_path: Path) -> None:
     port, second = free_port(), free_port()
     with Sink() as sink, gateway(tmp_path, workers=1) as one:
         one.commit(document(port, sink.port, Second=second))
@@ -247,6 +247,13 @@ def test_what_is_suspended_stays_so_when_a_worker_restarts(tmp_path: Path) -> No
             assert client.banner.startswith("421")
         assert not load(port, 3).refused
         wait_for(lambda: one.ask("status")["queue"]["messages"] == 3, "they wait")
+        assert not sink.delivered
+        one.kill()
+        one.start(1)
+        one.wait_log("Warning: Still suspended since before the start: receiving on Second (gatepost listener resume) and")
+        with Client(second) as client:
+            assert client.banner.startswith("421")
+        assert one.ask("status")["queue"]["messages"] == 3
         assert not sink.delivered
         one.ask("resume_listener", names=[])
         assert banner(second) == "mx1.example.com"

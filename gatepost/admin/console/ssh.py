@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from gatepost import __version__
 from gatepost.admin.console.ssh_login import Door, Login
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.operations.stores import load
+from gatepost.durable import replace_file
 from gatepost.errors import GatepostError, StateError
 from gatepost.records.backlog import note
 from gatepost.service.process import die_with_parent
@@ -74,12 +74,7 @@ def host_key(state: Path) -> asyncssh.SSHKey:
     """Return the gateway's key, made where there is none; StateError for a file that holds none."""
     path = state / HOST_KEY
     if not path.exists():
-        made = path.with_name(f".{HOST_KEY}.{os.getpid()}")
-        with open(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
-            file.flush()
-            os.fsync(file.fileno())
-        made.rename(path)
+        replace_file(path, asyncssh.generate_private_key("ssh-ed25519").export_private_key())
     try:
         return asyncssh.read_private_key(path)
     except (OSError, asyncssh.KeyImportError) as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gatepost.admin.operations.documents import MAX_FILE, read_file
 from gatepost.admin.operations.operator import Operator
+from gatepost.durable import replace_file
 from gatepost.errors import GatepostError
 
 DIRECTORY = "configuration"
@@ -50,16 +51,7 @@ def write(operator: Operator, name: str, content: str | bytes) -> Path:
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         _own(path.parent)
-        made = path.with_name(f".{name}.{os.getpid()}")
-        try:
-            with open(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()
-                os.fsync(file.fileno())
-            _own(made)
-            made.replace(path)
-        finally:
-            made.unlink(missing_ok=True)
+        replace_file(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise GatepostError(f"{path} cannot be written: {error.strerror}") from None
     return path

@@ -8,8 +8,11 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from gatepost.admin.operations.explanation import Section
+if TYPE_CHECKING:  # most commands explain nothing, and need not pay for what can
+    from gatepost.admin.operations.explanation import Section
+
 
 WIDTH = 80
 

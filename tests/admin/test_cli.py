@@ -113,6 +113,14 @@ def test_the_real_process_leaves_with_the_same_statuses(configured: Terminal) ->
     assert _process("config", "--nonsense").returncode == 2
 
 
+def test_a_look_at_the_service_imports_no_database_and_no_tls() -> None:
+    """Half a second for each `gatepost status` of a script that asks every few seconds is felt."""
+    heavy = ("sqlalchemy", "OpenSSL", "cryptography", "litestar", "asyncssh")
+    look = f"import sys, gatepost.admin.cli_service; print([n for n in {heavy} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 def test_output_that_nobody_reads_is_no_error(configured: Terminal) -> None:
     command = f"{sys.executable} -m gatepost --state {configured.state} config export | head -0"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)

@@ -20,7 +20,7 @@ Names = Annotated[list[str] | None, typer.Argument(help="Listeners; none given: 
 
 @group.command("suspend")
 def suspend(cli: Cli, names: Names = None) -> None:
-    """Answer 421 to new connections until `gatepost listener resume`."""
+    """Answer 421 to new connections until `gatepost listener resume`, over restarts too."""
     service.suspend_listeners(cli.operator, names or [])
     cli.show({"suspended": names or "all"}, [f"Suspended: {', '.join(names or ['all listeners'])}."])
 

@@ -77,7 +77,7 @@ def redirect(
 
 @group.command("suspend")
 def suspend(cli: Cli) -> None:
-    """Hold all delivery; mail is still accepted."""
+    """Hold all delivery until `gatepost queue resume`, over restarts too; mail is still accepted."""
     queue.suspend(cli.operator)
     cli.show({"deliveries_suspended": True}, ["Delivery is suspended; `gatepost queue resume` goes on."])
 

@@ -109,9 +109,11 @@ def test_mail_is_held_shown_ended_and_sent_elsewhere(served: Served) -> None:
         assert (row["destination"], row["recipients"], row["untried"]) == ("relay.example", 4, 0)
         assert "eve@example.com (to relay.example)" in console.type("showrecipients all")
 
-    # What was redirected goes there after a crash too.
+    # What was redirected goes there after a crash too, once somebody resumes what was suspended before it.
     one.kill()
     one.start(2)
+    with Console(one.state) as console:
+        assert "Mail delivery resumed." in console.type("resumedel")
     wait_for(lambda: one.log().count("Info: Message done DCID") == 3, "all of it goes out")
     assert served.other.connections > 0
     assert served.inside.connections == 0

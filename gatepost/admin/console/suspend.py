@@ -19,13 +19,16 @@ SECONDS = "Enter the number of seconds to wait before abruptly closing connectio
 
 
 async def suspendlistener(talk: Talk, rest: str) -> None:
-    """Has listeners answer 421 to new connections. Those that are open have some seconds to end, then they are closed."""
+    """Has listeners answer 421 to new connections. Those that are open have some seconds to end, then they are closed.
+
+    It holds until `resumelistener`; restarts change nothing.
+    """
     names = await _listeners(talk, "suspend", rest)
     await _suspend_listeners(talk, names, await _seconds(talk))
 
 
 async def suspenddel(talk: Talk, rest: str) -> None:
-    """Holds all delivery; mail is still accepted and waits.
+    """Holds all delivery until `resumedel`; mail is still accepted and waits, over restarts too.
 
     Deliveries under way have some seconds to finish. One that takes longer is left to finish: it would be made twice.
     """
@@ -33,7 +36,7 @@ async def suspenddel(talk: Talk, rest: str) -> None:
 
 
 async def suspend(talk: Talk, rest: str) -> None:
-    """Has every listener answer 421 to new connections, and holds all delivery."""
+    """Has every listener answer 421 to new connections, and holds all delivery, until `resume`; restarts change nothing."""
     seconds = await _seconds(talk)
     await _suspend_listeners(talk, await _known(talk), seconds, "Receiving")
     await _suspend_deliveries(talk, seconds)

@@ -73,10 +73,8 @@ class Tokens:
 
     def add(self, name: str, role: Role, days: int = DAYS, author: str = "") -> str:
         """Make a token and return its secret, which nobody can ask for again."""
-        if not _NAME.fullmatch(name):
-            raise GatepostError(f"{name!r} is not a token's name: letters, digits and . _ - are allowed, at most 64")
-        if not 1 <= days <= MAX_DAYS:
-            raise GatepostError(f"a token lasts from 1 to {MAX_DAYS} days, not {days}")
+        check_name(name)
+        check_days(days)
         secret, now = PREFIX + secrets.token_urlsafe(32), self._now()
         with self._engine.begin() as connection:
             if connection.execute(sql.select(_TOKENS.c.name).where(_TOKENS.c.name == name)).first() is not None:
@@ -93,16 +91,40 @@ class Tokens:
             row = connection.execute(sql.select(_TOKENS).where(_TOKENS.c.digest == _digest(secret))).first()
         return _token(row) if row is not None and self._now() < row.expires else None
 
+    def get(self, name: str) -> Token:
+        """Return the token of a name, also one that has ended."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sql.select(_TOKENS).where(_TOKENS.c.name == name)).first()
+            if row is None:
+                raise _unknown(connection, name)
+        return _token(row)
+
     def revoke(self, name: str) -> None:
         """Take a token away; its next request is refused."""
         with self._engine.begin() as connection:
             if not connection.execute(sql.delete(_TOKENS).where(_TOKENS.c.name == name)).rowcount:
-                names = connection.execute(sql.select(_TOKENS.c.name)).scalars()
-                raise GatepostError(f"there is no token {name}: {did_you_mean(name, names)}")
+                raise _unknown(connection, name)
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a token."""
+    if not _NAME.fullmatch(name):
+        raise GatepostError(f"{name!r} is not a token's name: letters, digits and . _ - are allowed, at most 64")
+
+
+def check_days(days: int) -> None:
+    """Refuse a time that is none, or too long."""
+    if not 1 <= days <= MAX_DAYS:
+        raise GatepostError(f"a token lasts from 1 to {MAX_DAYS} days, not {days}")
 
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _unknown(connection: sql.Connection, name: str) -> GatepostError:
+    names = connection.execute(sql.select(_TOKENS.c.name)).scalars()
+    return GatepostError(f"there is no token {name}: {did_you_mean(name, names)}")
 
 
 def _token(row: sql.Row[tuple[object, ...]]) -> Token:

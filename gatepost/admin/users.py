@@ -24,7 +24,7 @@ from gatepost.errors import GatepostError, StateError
 
 Role = Literal["administrator", "operator", "read-only"]
 ROLES: tuple[Role, ...] = ("administrator", "operator", "read-only")
-"""Most first: changes the configuration and users; acts on mail and reads messages; looks."""
+"""Most first: changes the configuration, users and tokens; acts on mail and reads messages; looks."""
 FIRST_ADMINISTRATOR = "admin"
 MIN_PASSWORD = 12
 MAX_PASSWORD = 1024
@@ -196,6 +196,14 @@ def check_name(name: str) -> None:
     """Refuse what cannot be the name of a user."""
     if not _NAME.fullmatch(name):
         raise GatepostError(f"{name!r} is not a user name: letters, digits and . _ @ - are allowed, at most 64")
+
+
+def role_named(text: str) -> Role:
+    """Read a role."""
+    for role in ROLES:
+        if role == text:
+            return role
+    raise GatepostError("choose one of the roles")
 
 
 def check_password(password: str) -> None:

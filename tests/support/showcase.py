@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from pathlib import Path
 
+from gatepost.admin.tokens import DAY, Tokens
+from gatepost.admin.users import Role
 from gatepost.records.message_record import MessageRecord, OutcomeRecord
 from gatepost.records.store import FILE_NAME, RecordStore
 from gatepost.records.tables import Record
@@ -177,6 +180,19 @@ def fill_records(state: Path, now: float | None = None) -> None:
         records += _round(41_000 + number, now - ago, chance)
     store.append(records)
     store.close()
+
+
+def add_tokens(state: Path, now: float | None = None) -> None:
+    """Add tokens of programs: one with a long time before it, one near its end, one that has ended, one of a long name."""
+    now = time.time() if now is None else now
+    held: tuple[tuple[str, Role, int, int, str], ...] = (
+        ("backup", "read-only", 20, 365, "alice"),
+        ("deploy", "administrator", 81, 90, "alice"),
+        ("migration-2026", "operator", 45, 30, "root"),
+        (LONG, "read-only", 1, 3650, "a-login-name-as-long-as-they-get@subsidiary.example"),
+    )
+    for name, role, age, days, author in held:
+        Tokens(state / "users.db", partial(float, now - age * DAY)).add(name, role, days, author)
 
 
 def _round(number: int, when: float, chance: random.Random) -> list[Record]:

@@ -49,6 +49,7 @@ def test_every_page_with_plenty_to_show(tmp_path: Path, chromium: Browser, thoro
 
     public, private = free_port(), free_port()
     showcase.fill_records(tmp_path / "state")
+    showcase.add_tokens(tmp_path / "state")
     with served(tmp_path, showcase.document(public, private, free_port(), free_port())) as console:
         showcase.send_some(public, private)
         wrong: list[str] = []
@@ -73,6 +74,17 @@ def test_every_page_with_plenty_to_show(tmp_path: Path, chromium: Browser, thoro
             wrong += look(page, "a stale page")
             page.goto("/commit")
             wrong += look(page, "a draft to commit")
+            for name in (showcase.LONG, "A B"):  # the first of them is there already
+                page.goto("/tokens/new")
+                page.get_by_label("Name").fill(name)
+                page.get_by_role("button", name="Make").click()
+                wrong += look(page, f"a token of a name that will not do, {name}")
+            page.get_by_label("Name").fill("made-now")
+            page.get_by_role("button", name="Make").click()
+            wrong += look(page, "a token that was made")
+            page.goto("/tokens")
+            page.get_by_role("button", name=f"Revoke {showcase.LONG}").click()
+            wrong += look(page, "a token to revoke")
         assert not wrong, "\n".join(wrong)
 
 

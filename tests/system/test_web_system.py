@@ -1,4 +1,4 @@
-"""System Administration walked in a real browser: ciphers judged while they are typed, and a rollback, both to the wire."""
+"""System Administration walked in a browser, each to the wire: ciphers judged while they are typed, a rollback, a token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from gatepost.admin.operations import configuration, documents
+from gatepost.admin.operations import configuration, documents, tokens
 from tests.support.client import insecure, session
 from tests.support.documents import certificate, relay
 from tests.support.judge import Sink
@@ -100,6 +100,43 @@ def test_the_same_without_script_on_a_narrow_window(console: Served, chromium: B
         assert listed(page) == ["ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"]
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
     assert configuration.tag(console.operator) == before
+
+
+def test_a_token_is_made_copied_used_and_revoked_without_script(console: Served, chromium: Browser) -> None:
+    with window(chromium, console.url, width=NARROW, javascript=False) as page:
+        sign_in(page)
+        page.get_by_role("navigation", name="Pages").get_by_role("link", name="API Tokens").click()
+        page.get_by_role("link", name="Make Token").click()
+        page.get_by_label("Name").fill("deploy")
+        page.get_by_label("Role").select_option("operator")
+        expect(page.get_by_label("Good for (days)")).to_have_value("90")
+        page.get_by_label("Good for (days)").fill("7")
+        page.get_by_role("button", name="Make").click()
+        expect(page.get_by_role("status")).to_contain_text(
+            "deploy: made, operator (acts on mail and reads messages), good until"
+        )
+        secret = page.get_by_label("Its secret").inner_text()
+        page.get_by_label("Its secret").click()
+        assert page.evaluate("getSelection().toString()").strip() == secret  # nothing is left out of what is copied
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
+        assert page.url == f"{console.url}/tokens/new"
+        with console.http() as program:
+            program.headers["Authorization"] = f"Bearer {secret}"
+            [command] = page.locator("pre", has_text="curl").all_inner_texts()
+            assert program.get(command.split()[-1]).json()["revision"] >= 1
+            page.get_by_role("link", name="back to API Tokens").click()
+            expect(page.get_by_role("row", name="deploy")).to_contain_text("6 days left")
+            page.get_by_role("button", name="Revoke deploy").click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("Revoke deploy")
+            page.get_by_role("link", name="Do nothing").click()
+            assert program.get("/api/v1/status").status_code == 200
+            page.get_by_role("button", name="Revoke deploy").click()
+            page.get_by_role("button", name="Revoke this token").click()
+            expect(page.get_by_role("status")).to_contain_text("deploy: revoked.")
+            assert program.get("/api/v1/status").status_code == 401
+    assert not tokens.listing(console.operator)
+    assert "alice from 127.0.0.1: revoked token deploy" in console.audit()
+    assert secret not in console.audit() + console.gateway.output.read_text()
 
 
 def test_a_rollback_shows_what_it_changes_and_holds_on_the_wire(console: Served, chromium: Browser, mail_port: int) -> None:

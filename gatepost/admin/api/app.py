@@ -74,7 +74,11 @@ def _description() -> OpenAPIConfig:
         render_plugins=[JsonRenderPlugin()],
         servers=[Server(url=PREFIX)],
         components=Components(
-            security_schemes={"token": SecurityScheme(type="http", scheme="bearer", description="gatepost user token add")}
+            security_schemes={
+                "token": SecurityScheme(
+                    type="http", scheme="bearer", description="gatepost user token add, or API Tokens in the web console"
+                )
+            }
         ),
         security=[{"token": []}],
         use_handler_docstrings=True,

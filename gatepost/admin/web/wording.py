@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gatepost import __version__
+from gatepost.admin.users import Role
 
 NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
@@ -44,6 +45,7 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("SSL Configuration", "/ssl"),
             ("Users", "/users"),
+            ("API Tokens", "/tokens"),
             ("Configuration", "/configuration"),
             ("Trace", "/trace"),
             ("Explain", "/explain"),
@@ -51,6 +53,12 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
 )
 """The menu: headings as the appliance has them, each with its pages."""
+DUTIES: dict[Role, str] = {
+    "administrator": "changes the configuration, users and tokens",
+    "operator": "acts on mail and reads messages",
+    "read-only": "looks",
+}
+"""What a role means, for people as for programs."""
 
 
 def moment(when: float) -> str:

@@ -13,20 +13,16 @@ from litestar.exceptions import NotFoundException
 from litestar.response import Template
 
 from gatepost.admin.operations import users
-from gatepost.admin.users import ROLES, Role, User, check_name, check_password
+from gatepost.admin.users import User, check_name, check_password, role_named
 from gatepost.admin.web.asked import read
 from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
 from gatepost.admin.web.sessions import Sessions
 from gatepost.admin.web.threads import in_thread
+from gatepost.admin.web.wording import DUTIES
 from gatepost.errors import GatepostError
 
 TITLE = "Users"
-DUTIES: dict[Role, str] = {
-    "administrator": "changes the configuration and users",
-    "operator": "acts on mail and reads messages",
-    "read-only": "looks",
-}
 
 
 @get("/users")
@@ -50,9 +46,9 @@ def new_page(desk: Desk) -> Template:
 def add(desk: Desk, form: Form) -> Response[Any] | Template:
     """Add somebody, with a password for one use."""
     name, told = form["name"].strip(), _faults(form)
-    role = _role(form, told)
+    role = read(told, "role", role_named, form["role"])
     read(told, "name", check_name, name)
-    if not told:
+    if role and not told:
         try:
             users.add(desk.operator, name, form["new"], role, must_change=True)
         except GatepostError as fault:
@@ -75,8 +71,8 @@ def user_page(desk: Desk, name: str) -> Template:
 def set_role(desk: Desk, form: Form, name: str) -> Response[Any] | Template:
     """Give somebody another role."""
     user, told = _known(desk, name), dict[str, str]()
-    role = _role(form, told)
-    if not told:
+    role = read(told, "role", role_named, form["role"])
+    if role:
         try:
             users.set_role(desk.operator, name, role)
         except GatepostError as fault:
@@ -155,13 +151,6 @@ def _known(desk: Desk, name: str) -> User:
     if found is None:
         raise NotFoundException(f"there is no user {name}")
     return found
-
-
-def _role(form: Form, told: dict[str, str]) -> Role:
-    chosen = next((role for role in ROLES if role == form["role"]), None)
-    if chosen is None:
-        told["role"] = "choose one of the roles"
-    return chosen or "read-only"
 
 
 def _faults(form: Form) -> dict[str, str]:

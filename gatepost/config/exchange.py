@@ -44,7 +44,7 @@ def examine(text: str | bytes, draft: Config | None = None, now: float | None = 
     config, notes = take_over(config, draft or Config())
     told = {problem.path for problem in faults}
     told |= {path.rpartition("[")[0] for path in told if path.endswith("]")}  # one bad entry, and the list is not judged
-    rest = [problem for problem in check(config, now) if not _rests_on(problem, told)]
+    rest = [problem for problem in check(config, now, in_force=draft) if not _rests_on(problem, told)]
     return Examined(config=config, problems=faults + rest, notes=notes)
 
 

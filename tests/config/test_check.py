@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gatepost.config import toml
 from gatepost.config.check import check, errors, warnings
+from gatepost.config.edit import set_path
 from gatepost.config.model import Certificate, Config, Listener, SenderGroup
 from gatepost.config.problems import Problem
 from tests.config.documents import NOW, certificate
@@ -24,12 +26,12 @@ match = "example.com"
 """
 
 
+def whole(text: str, **certificates: Certificate) -> Config:
+    return msgspec.structs.replace(toml.loads(text), certificates=certificates)
+
+
 def found(text: str, **certificates: Certificate) -> list[Problem]:
-    config = toml.loads(text)
-    whole = Config(
-        **{name: getattr(config, name) for name in config.__struct_fields__} | {"certificates": certificates or {}}
-    )
-    return check(whole if certificates else config, NOW.timestamp())
+    return check(whole(text, **certificates) if certificates else toml.loads(text), NOW.timestamp())
 
 
 def test_a_good_document_has_no_problems() -> None:
@@ -310,6 +312,17 @@ def test_dates_of_certificates(first_day: int, last_day: int, used: bool, severi
     assert problem.value == '"CN=mx"'
     assert sentence in problem.wrong
     assert ("listeners.A.certificates" in problem.wrong) == (used and severity == "error")
+
+
+def test_a_certificate_that_ran_out_while_in_force_holds_up_no_other_change() -> None:
+    old, other = certificate("mx", -100, -1), certificate("mx", -50, -1)
+    before = whole(USING, mx=old)
+    renamed = set_path(before, "gateway.hostname", "urgent.example.com")
+    (problem,) = check(renamed, NOW.timestamp(), in_force=before)
+    assert (problem.severity, problem.path) == ("warning", "certificates.mx.certificate")
+    assert "expired on 2026-05-31 00:00 UTC and is used by listeners.A.certificates" in problem.wrong
+    assert errors(check(whole(USING, mx=other), NOW.timestamp(), in_force=before)), "another one must be good"
+    assert errors(check(before, NOW.timestamp(), in_force=whole(GOOD, mx=old))), "nor may it come into use now"
 
 
 def test_a_good_certificate_has_no_problems() -> None:

@@ -324,6 +324,12 @@ def test_an_expired_certificate_of_ours_is_served_with_an_alarm_until_it_is_rene
         assert "Alarm: certificates.mx.certificate" in told
         assert shown(port) == der(old)
 
+        # What else is urgent can be committed meanwhile, and is told of it.
+        one.cli("config", "set", "gateway.hostname", "mx2.example.com")
+        assert "1 warning; `gatepost config diff` shows it." in one.cli("config", "commit", "-m", "Another name").stdout
+        assert "expired on" in one.cli("config", "diff").stdout
+        assert shown(port) == der(old)
+
         with pytest.raises(ConfigErrors, match="does not match the certificate"):
             one.commit(accepted(KeyPair(new.certificate, old.private_key), port))
         assert shown(port) == der(old)

@@ -81,7 +81,7 @@ def replace(operator: Operator, config: Config, *, force: bool = False, problems
 
 
 def edit(
-    operator: Operator, change: Callable[[Config], Config], judge: Callable[[Config], list[Problem]] = check
+    operator: Operator, change: Callable[[Config], Config], judge: Callable[[Config], list[Problem]] | None = None
 ) -> Pending:
     """Change the draft by a pure function; Conflict when somebody else changed it in between.
 
@@ -90,7 +90,7 @@ def edit(
     with opened(operator, writes=True) as store:
         draft = _expected(operator, store)
         saved = store.save_draft(change(draft.config), draft.tag)
-        return _pending(store, saved, judge(saved.config))
+        return _pending(store, saved, judge(saved.config) if judge else None)
 
 
 def pending(operator: Operator) -> Pending:
@@ -200,7 +200,7 @@ def _commit(operator: Operator, store: ConfigStore, draft: Draft, comment: str, 
     if not draft.changed:
         raise GatepostError(NOTHING_TO_COMMIT)
     told("checking", 0, 1)
-    problems = check(draft.config)
+    problems = check(draft.config, in_force=base(store))
     if errors(problems):
         raise ConfigErrors(problems)
     if operator.is_served:
@@ -237,9 +237,9 @@ def _following(operator: Operator, told: Told) -> Iterator[None]:
 
 
 def _pending(store: ConfigStore, draft: Draft, problems: list[Problem] | None = None) -> Pending:
-    changes = differences(base(store), draft.config)
-    problems = check(draft.config) if problems is None else problems
-    return Pending(tag=draft.tag, base=draft.base, changes=changes, problems=problems)
+    before = base(store)
+    problems = check(draft.config, in_force=before) if problems is None else problems
+    return Pending(tag=draft.tag, base=draft.base, changes=differences(before, draft.config), problems=problems)
 
 
 def _loses(draft: Config, base: Config, wanted: Config) -> bool:

@@ -41,7 +41,7 @@ def import_text(operator: Operator, listener_name: str, text: str, told: Told = 
         table, bad = examine(text, lambda done, of: told("reading", done, of))
         told("checking", 0, 1)
         changed = msgspec.structs.replace(config, listeners=config.listeners | {name: table.put(listener)})
-        problems.extend(check(changed))
+        problems.extend(check(changed, in_force=config))
         bad += _beside_the_rest(table, join(("listeners", name)), problems, bad)
         if bad:
             raise ConfigErrors(in_order(bad))

@@ -31,15 +31,17 @@ def certificates_in_use(config: Config) -> dict[str, str]:
     return used
 
 
-def check_certificates(config: Config, report: Report, now: datetime) -> None:
-    """Check every certificate; one that is in use must be valid today, another only earns a warning."""
+def check_certificates(config: Config, report: Report, now: datetime, in_force: Config | None = None) -> None:
+    """Check every certificate; one that comes into use must be valid today, another only earns a warning."""
     used = certificates_in_use(config)
+    shown_already = certificates_in_use(in_force) if in_force else {}
     for name, certificate in config.certificates.items():
         chain = _read_chain(name, certificate, report)
         key = _read_key(name, certificate, report)
         if not chain:
             continue
-        _check_dates(name, chain, report, now, used.get(name))
+        is_new = name not in shown_already or in_force is None or in_force.certificates.get(name) != certificate
+        _check_dates(name, chain, report, now, used.get(name), keeps_out=is_new)
         _check_order(name, chain, report)
         _check_purpose(name, chain, report, config)
         if key is not None:
@@ -82,9 +84,17 @@ def _read_key(name: str, certificate: Certificate, report: Report) -> PrivateKey
         return None
 
 
-def _check_dates(name: str, chain: tuple[x509.Certificate, ...], report: Report, now: datetime, used_by: str | None) -> None:
+def _check_dates(
+    name: str,
+    chain: tuple[x509.Certificate, ...],
+    report: Report,
+    now: datetime,
+    used_by: str | None,
+    *,
+    keeps_out: bool = True,
+) -> None:
     path = ("certificates", name, "certificate")
-    note = report.error if used_by else report.warning
+    note = report.error if used_by and keeps_out else report.warning
     related = [used_by] if used_by else []
     used = f" and is used by {used_by}" if used_by else ""
     for place, one in enumerate(chain):

@@ -117,7 +117,7 @@ def on_recursion(request: Request[Any, Any, Any], bug: RecursionError) -> Respon
 
 def on_bug(request: Request[Any, Any, Any], bug: Exception) -> Response[ProblemDocument]:
     """Answer a bug, and leave the rest to the log."""
-    note(f"api: bug at {request.method} {request.url.path}\n{''.join(traceback.format_exception(bug))}")
+    note(f"api: bug at {request.method} {request.scope['path']}\n{''.join(traceback.format_exception(bug))}")
     return answer(problem(500, BUG))
 
 

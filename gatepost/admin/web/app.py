@@ -9,7 +9,6 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import anyio
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -28,6 +27,7 @@ from gatepost.admin.api import app as api
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.users import Users
 from gatepost.admin.web import pages, wording
+from gatepost.admin.web.address import host_of, parted, path_of
 from gatepost.admin.web.audit import Audit
 from gatepost.admin.web.conflict import conflict_page
 from gatepost.admin.web.desk import COOKIE, Desk, PasswordDue
@@ -98,7 +98,7 @@ def _same_origin(request: Request[Any, Any, Any]) -> None:
     origin = request.headers.get("Origin")
     if request.method == "GET" or origin is None:
         return
-    if urlsplit(origin).netloc != request.headers.get("Host", ""):
+    if parted(origin)[0] != host_of(request):
         raise PermissionDeniedException("this was sent by a page of another site; nothing was changed")
 
 
@@ -122,7 +122,7 @@ def _fault(request: Request[Any, Any, Any], fault: GatepostError) -> Response[An
 
 
 def _bug(request: Request[Any, Any, Any], bug: Exception) -> Response[Any]:
-    note(f"web console: bug at {request.method} {request.url.path}\n{''.join(traceback.format_exception(bug))}")
+    note(f"web console: bug at {request.method} {path_of(request)}\n{''.join(traceback.format_exception(bug))}")
     return _fault_page(request, 500, _TITLES[500], "This is a fault of the program, not of yours; the log has it.")
 
 

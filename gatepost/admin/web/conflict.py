@@ -6,11 +6,10 @@ typed it has seen the difference and says so.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from litestar.response import Template
 
 from gatepost.admin.operations import stores
+from gatepost.admin.web.address import host_of, parted
 from gatepost.admin.web.desk import Desk
 from gatepost.admin.web.forms import Form
 from gatepost.admin.web.shown import Shown
@@ -43,7 +42,7 @@ def conflict_page(desk: Desk, fault: Conflict) -> Template:
         has_files=bool(form.files),
         form=form,
         tag=tag,
-        path=desk.request.url.path,
+        path=desk.path,
         back=_back(desk),
     )
 
@@ -57,5 +56,5 @@ def _told(name: str, value: str) -> str:
 
 def _back(desk: Desk) -> str:
     """Return the page that the form was on."""
-    came = urlsplit(desk.request.headers.get("Referer", ""))
-    return came.path if came.netloc == desk.request.url.netloc and came.path.startswith("/") else "/"
+    host, path = parted(desk.request.headers.get("Referer", ""))
+    return path if host == host_of(desk.request) and path and not path.startswith("//") else "/"

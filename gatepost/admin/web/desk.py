@@ -18,6 +18,7 @@ from litestar.status_codes import HTTP_303_SEE_OTHER, HTTP_422_UNPROCESSABLE_ENT
 from gatepost.admin.operations import configuration
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.users import ROLES, Role, Users
+from gatepost.admin.web.address import path_of
 from gatepost.admin.web.audit import Audit
 from gatepost.admin.web.sessions import Session, Sessions
 from gatepost.admin.web.shown import Shown
@@ -51,6 +52,11 @@ class Desk:
         self._tag = shown.read(self.operator) if request.method == "GET" else ""
 
     # --- who ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def path(self) -> str:
+        """The page that was asked for."""
+        return path_of(self.request)
 
     def may(self, role: Role) -> bool:
         """Whether the user's role is this one or a higher one."""

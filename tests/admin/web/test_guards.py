@@ -94,6 +94,20 @@ def test_nobody_who_is_not_signed_in_gets_anything(administrator: Visitor) -> No
         administrator.http.cookies.set(COOKIE, cookie)
 
 
+@pytest.mark.parametrize("host", ["a:b:c", "[::1]:99999", "[::1", "a:99999", "<x>", "a b", "\xe4".encode("latin-1")])
+@pytest.mark.parametrize("path", ["/", "/users", "/login", "/nowhere", "/api/v1/status", "/api/v1/openapi.json"])
+def test_a_host_that_is_none_is_no_fault_of_ours(administrator: Visitor, path: str, host: str) -> None:
+    assert administrator.get(path, headers={"Host": host}).status_code < 500
+
+
+@pytest.mark.parametrize("address", ["https://[::1", "https://a:b:c/", "nonsense", "https://a:99999"])
+def test_an_origin_that_is_none_is_another_site(administrator: Visitor, address: str) -> None:
+    answer = administrator.http.post("/commit", data={"csrf": administrator.csrf}, headers={"Origin": address})
+    assert answer.status_code == 403
+    answer = administrator.http.post("/commit", data={"csrf": administrator.csrf}, headers={"Referer": address})
+    assert answer.status_code < 500
+
+
 def test_our_headers_are_on_every_response(administrator: Visitor) -> None:
     paths = [filled(route) for route in GETS]
     for path in (*paths, "/nowhere", "/static/style.css", "/static/nothing.css", "/policies/Nowhere/new"):

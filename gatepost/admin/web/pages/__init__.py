@@ -9,6 +9,7 @@ from litestar import Request
 from litestar.handlers import BaseRouteHandler
 
 from gatepost.admin.users import Role
+from gatepost.admin.web.address import path_of
 from gatepost.admin.web.desk import Desk, PasswordDue, desk_of
 from gatepost.admin.web.pages import (
     address_lists,
@@ -76,6 +77,6 @@ def desk(request: Request[Any, Any, Any]) -> Desk:
     state = request.app.state
     found = desk_of(request, role, state.operator, state.sessions, state.users)
     request.scope["state"]["desk"] = found  # for the answer to a fault
-    if found.session.user.must_change and request.url.path != NEW_PASSWORD:
+    if found.session.user.must_change and path_of(request) != NEW_PASSWORD:
         raise PasswordDue("choose your own password first")
     return found

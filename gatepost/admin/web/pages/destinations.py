@@ -81,7 +81,7 @@ def edit_page(desk: Desk, domain: str = DEFAULT) -> Template:
 def submit(desk: Desk, form: Form, domain: str = "") -> Response[Any] | Template:
     """Put what was typed into the draft."""
     config = current(desk.operator)
-    if desk.request.url.path == "/destinations/default":
+    if desk.path == "/destinations/default":
         domain = DEFAULT
     present = _control(config, domain) if domain else DestinationControl()
     values, told = _read(form, is_default=domain == DEFAULT)

@@ -82,7 +82,7 @@ def edit_page(desk: Desk, listener: str, name: str = DEFAULT) -> Template:
 @filled
 def submit(desk: Desk, form: Form, listener: str, name: str = "") -> Response[Any] | Template:
     """Put what was typed into the draft."""
-    if desk.request.url.path.endswith("/default") and not name:
+    if desk.path.endswith("/default") and not name:
         name = DEFAULT
     entry = _listener(desk, listener)
     if name:

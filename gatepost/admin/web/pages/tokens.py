@@ -18,6 +18,7 @@ from gatepost.admin.api.app import PREFIX
 from gatepost.admin.operations import tokens
 from gatepost.admin.tokens import DAY, DAYS, MAX_DAYS, Token, check_name
 from gatepost.admin.users import role_named
+from gatepost.admin.web.address import host_of
 from gatepost.admin.web.asked import read
 from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
@@ -53,13 +54,12 @@ def add(desk: Desk, form: Form) -> Template:
     days = read(told, "days", tokens.days_typed, form["days"])
     if told or role is None or days is None:
         return _new(desk, form, told)
-    # Before the token is made: where this cannot be read, nobody would see the secret.
-    root = str(desk.request.base_url).rstrip("/") + PREFIX
     try:
         made = tokens.add(desk.operator, name, role, days)
     except GatepostError as fault:
         return _new(desk, form, {"name": str(fault)})
     desk.tell(f"made token {name}, {role}, for {days} days")
+    root = f"https://{host_of(desk.request)}{PREFIX}"
     return desk.page(
         "token_made.html", title=f"Token {name}", token=made.token, secret=made.secret, root=root, duties=DUTIES
     )

@@ -6,6 +6,7 @@ answered with the nearest names that there are. What the new value means is judg
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any, get_origin
@@ -15,6 +16,9 @@ from gatepost.config.model import ROW_NAMES, Config
 from gatepost.config.paths import Part, did_you_mean, join, row_parts, split
 from gatepost.config.problems import ConfigErrors, Problem
 from gatepost.config.toml import to_tree
+
+_NAMED = ("listeners", "policies", "sender_groups", "tls_profiles", "address_lists", "bounce_profiles")
+"""Tables whose entries have names that an operator chose; those of destinations and routes are like each other anyway."""
 
 
 def get_path(config: Config, path: str) -> Any:
@@ -36,6 +40,26 @@ def set_path(config: Config, path: str, value: str) -> Config:
             return edited
         told = told or problems
     raise ConfigErrors(told)
+
+
+def new_beside(config: Config, path: str) -> str:
+    """Say which entry a `set_path` would make beside one of nearly the same name: a misspelt name makes one, too."""
+    node: Any = to_tree(config)
+    parts = _split(path)
+    for depth, part in enumerate(parts):
+        if depth and parts[depth - 1] in _NAMED:
+            names = list(node) if isinstance(node, dict) else [row.get("name", "") for row in node]
+            close = difflib.get_close_matches(str(part), names, n=1, cutoff=0.8)
+            if part not in names and not isinstance(part, int) and close:
+                made = join(parts[: depth + 1])
+                return f"{made} is new; if {close[0]} was meant, `gatepost config unset {made}` takes it out again."
+        if isinstance(node, dict):
+            node = node.get(part, {})
+        else:
+            node = next((row for at, row in enumerate(node) if part in (at, row.get("name"))), {})
+        if not isinstance(node, (dict, list)):
+            break
+    return ""
 
 
 def put_path(config: Config, path: str, value: Any) -> Config:

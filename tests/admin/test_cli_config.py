@@ -77,6 +77,31 @@ def test_a_wrong_value_leaves_the_draft_as_it_was(configured: Terminal) -> None:
     assert "did you mean" in configured("config", "set", "gateway.hostnam", "x", status=1).err
 
 
+def test_a_new_entry_beside_one_of_nearly_the_same_name_is_pointed_out(configured: Terminal) -> None:
+    told = configured("config", "set", "listeners.InboundMial.port", "26").out.splitlines()
+    assert told[0] == (
+        "listeners.InboundMial is new; if InboundMail was meant, "
+        "`gatepost config unset listeners.InboundMial` takes it out again."
+    )
+    configured("config", "unset", "listeners.InboundMial")
+    configured("config", "set", "listeners.InboundMail.policies.PARTNER.tls", "required")
+    configured("config", "set", "listeners.InboundMail.sender_groups.PARTNERS.policy", "PARTNER")
+    for path, value in (
+        ("listeners.InboundMail.sender_groups.PARTNER.policy", "PARTNER"),
+        ("listeners.InboundMail.policies.PARTNRE.tls", "required"),
+    ):
+        place = path.rpartition(".")[0]
+        assert configured("config", "set", path, value).out.startswith(f"{place} is new; if PARTNER"), path
+    for path, value in (
+        ("listeners.InboundMail.port", "26"),
+        ("listeners.InboundMail.sender_groups.PARTNERS.senders", '["192.0.2.1"]'),
+        ("listeners.Submission.port", "587"),
+        ('destinations."partner.example".tls', "required"),
+        ('destinations."partner1.example".tls', "required"),
+    ):
+        assert "is new; if" not in configured("config", "set", path, value).out, path
+
+
 def test_an_import_does_not_lose_another_s_changes(configured: Terminal, tmp_path: Path) -> None:
     configured("config", "set", "gateway.hostname", "mx2.example.com")
     file = _write(tmp_path, PARTNER.replace("2525\n", "2527\n"))

@@ -13,7 +13,7 @@ from gatepost.admin.operations import configuration
 from gatepost.admin.operations.configuration import Pending
 from gatepost.admin.operations.operator import Operator
 from gatepost.admin.operations.stores import load
-from gatepost.config.edit import delete_path, get_path, set_path
+from gatepost.config.edit import delete_path, get_path, new_beside, set_path
 from gatepost.config.exchange import Examined, examine
 from gatepost.config.model import Config
 from gatepost.config.problems import literal
@@ -69,8 +69,16 @@ def get_field(operator: Operator, path: str, *, committed: bool = False) -> Any:
 
 
 def set_field(operator: Operator, path: str, value: str) -> Pending:
-    """Set one field of the draft."""
-    return configuration.edit(operator, lambda config: set_path(config, path, value))
+    """Set one field of the draft; a note tells of a new entry whose name is nearly that of one there is."""
+    notes: list[str] = []
+
+    def change(config: Config) -> Config:
+        edited = set_path(config, path, value)
+        notes.append(new_beside(config, path))
+        return edited
+
+    made = configuration.edit(operator, change)
+    return msgspec.structs.replace(made, notes=[*made.notes, *filter(None, notes)])
 
 
 def unset_field(operator: Operator, path: str) -> Pending:

@@ -26,9 +26,12 @@ def try_(
     recipient: Annotated[str, typer.Option("--to", metavar="ADDRESS", help="Envelope recipient.")] = "",
     listener: Annotated[str, typer.Option(metavar="NAME", help="Listener; otherwise the first public one.")] = "",
     clear: Annotated[bool, typer.Option("--clear", help="Do not start TLS.")] = False,
+    source: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address of this machine to come from, such as 127.0.0.2.")
+    ] = "",
     size: Annotated[int, typer.Option(min=0, metavar="OCTETS", help="Size of the body; 0: one line.")] = 0,
 ) -> None:
-    """Send one test message through the running gateway and explain what happened to it."""
+    """Send one test message and explain what became of it. It goes through the running gateway, as a partner's would."""
     done = trial.attempt(
         cli.operator,
         (lambda line: None) if cli.json else print,
@@ -37,6 +40,7 @@ def try_(
         listener=listener,
         size=size,
         clear=clear,
+        source=source,
     )
     cli.show(done, _lines(done))
     if not done.ok:

@@ -39,9 +39,10 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 async def send(plan: Plan, tell: Tell) -> Sent:
     """Send the message and tell each line as it goes; GatepostError says at which step the gateway refused it."""
     try:
-        wire = await connect(plan.address, plan.port, PATIENCE)
+        wire = await connect(plan.address, plan.port, PATIENCE, plan.source)
     except WireError as fault:
-        raise GatepostError(f"{fault}; is the gateway running, with its listener {plan.listener} open?") from None
+        ours = f"is {plan.source} an address of this machine, and " if plan.source else ""
+        raise GatepostError(f"{fault}; {ours}is the gateway running, with its listener {plan.listener} open?") from None
     conversation = _Conversation(wire, plan, tell)
     try:
         return await conversation.run()
@@ -62,7 +63,8 @@ class _Conversation:
 
     async def run(self) -> Sent:
         sender, plan = self._sender, self._plan
-        self._tell(f"-- connected to {plan.address} port {plan.port}, listener {plan.listener}")
+        came = f" from {plan.source}" if plan.source else ""
+        self._tell(f"-- connected{came} to {plan.address} port {plan.port}, listener {plan.listener}")
         await self._expect(Greeting, "the connection")
         sender.hello()
         await self._expect(HelloReply, "EHLO")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import email.utils
+import ipaddress
 import secrets
 
 import msgspec
 
 from gatepost.admin.operations.tables import read_path
 from gatepost.config.model import Config, Listener
+from gatepost.errors import GatepostError
 
 LINE = 70
 """Octets of a line of the body with its CR LF."""
@@ -28,6 +30,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Octets of the body; 0: a line of text."""
     clear: bool = False
     """Do not start TLS."""
+    source: str = ""
+    """Address of this machine to come from; empty: the system chooses."""
     token: str = ""
     """Stands in Message-ID and Subject, so that the message is found again."""
 
@@ -41,6 +45,7 @@ def make_plan(
     recipient: str = "",
     size: int = 0,
     clear: bool = False,
+    source: str = "",
 ) -> Plan:
     """Fill in what was not given: try@ the gateway's name to the first address that the listener takes."""
     hostname = config.gateway.hostname
@@ -53,8 +58,16 @@ def make_plan(
         recipient=str(read_path(recipient or _first_recipient(listener, hostname), "recipient")),
         size=size,
         clear=clear,
+        source=_source(source),
         token=secrets.token_hex(8),
     )
+
+
+def _source(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text)) if text else ""
+    except ValueError:
+        raise GatepostError(f"{text!r} is not an IP address: --source takes one that this machine has") from None
 
 
 def message(plan: Plan) -> bytes:

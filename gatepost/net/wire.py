@@ -278,12 +278,15 @@ class Wire(asyncio.Protocol):
         self._waiter.set_exception(WireTimeout("the peer let the time run out"))
 
 
-async def connect(address: str, port: int, timeout: float) -> Wire:
-    """Open a connection to a numeric address. Raises WireTimeout, WireClosed with the system's own words."""
+async def connect(address: str, port: int, timeout: float, source: str = "") -> Wire:
+    """Open a connection to a numeric address, from `source` if given.
+
+    Raises WireTimeout, WireClosed with the system's own words.
+    """
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout):
-            _, wire = await loop.create_connection(Wire, address, port)
+            _, wire = await loop.create_connection(Wire, address, port, local_addr=(source, 0) if source else None)
     except TimeoutError:
         raise WireTimeout(f"no connection to {address} port {port} in {timeout:g} seconds") from None
     except OSError as error:

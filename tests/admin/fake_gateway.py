@@ -42,6 +42,7 @@ class FakeGateway:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._ready = threading.Event()
         self.content = b""
+        self.peer = ""
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
@@ -53,6 +54,7 @@ class FakeGateway:
         await asyncio.sleep(0)  # closed connections are let go in the next round
 
     async def _session(self, wire: Wire) -> None:
+        self.peer = wire.peer_address
         try:
             await self._converse(wire)
         except WireError:

@@ -51,6 +51,18 @@ def test_clear_text_is_tried_on_request_and_where_there_is_no_tls(configured: Te
         assert "-- STARTTLS is not offered: going on in clear text" in configured("try").out
 
 
+def test_it_may_come_from_another_address_of_this_machine(configured: Terminal) -> None:
+    with fake_gateway(configured.state) as gateway:
+        _aim(configured, gateway)
+        told = configured("try", "--source", "127.0.0.2").out
+        assert told.startswith(f"-- connected from 127.0.0.2 to 127.0.0.1 port {gateway.port}, ")
+        assert gateway.peer == "127.0.0.2"
+        assert "is 192.0.2.7 an address of this machine" in configured("try", "--source", "192.0.2.7", status=1).err
+    assert configured("try", "--source", "partner", status=1).err == (
+        "gatepost: 'partner' is not an IP address: --source takes one that this machine has\n"
+    )
+
+
 def test_a_refusal_is_the_verdict(configured: Terminal) -> None:
     with fake_gateway(configured.state, refuse=reply.ADDRESS_REJECTED) as gateway:
         _aim(configured, gateway)

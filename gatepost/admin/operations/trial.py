@@ -44,11 +44,12 @@ def attempt(
     listener: str = "",
     size: int = 0,
     clear: bool = False,
+    source: str = "",
 ) -> Trial:
     """Send one message and follow it; `tell` gets each line of the dialogue as it happens."""
     config = load(operator).config
     name, chosen = listener_of(config, listener)
-    plan = make_plan(config, name, chosen, sender=sender, recipient=recipient, size=size, clear=clear)
+    plan = make_plan(config, name, chosen, sender=sender, recipient=recipient, size=size, clear=clear, source=source)
     dialogue: list[str] = []
 
     def note(line: str) -> None:

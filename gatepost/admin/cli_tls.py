@@ -15,7 +15,7 @@ from gatepost.admin.operations import costs as measured
 from gatepost.admin.operations.costs import Costs
 from gatepost.errors import GatepostError
 
-group = Group("tls", "Cipher strings, what they select and cost; what TLS a partner gives.")
+group = Group("tls", "Cipher strings and what they cost; what TLS a partner gives.")
 
 _OLD = ("TLSv1.0", "TLSv1.1", "TLSv1.2")
 
@@ -23,23 +23,35 @@ _OLD = ("TLSv1.0", "TLSv1.1", "TLSv1.2")
 @group.command("ciphers")
 def show(
     cli: Cli,
-    spec: Annotated[str, typer.Argument(metavar="SPEC", help='OpenSSL cipher string, such as "ECDHE+AESGCM".')] = "",
+    spec: Annotated[
+        str | None,
+        typer.Argument(metavar="SPEC", help='OpenSSL cipher string, such as "ECDHE+AESGCM"; otherwise profile inbound\'s.'),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every suite that the TLS library has.")] = False,
     old: Annotated[bool, typer.Option("--old", help="As a profile that has TLSv1.0 or TLSv1.1 reads it.")] = False,
     measure: Annotated[
         bool, typer.Option("--measure", help="Measure what TLS costs on this machine (15 seconds of one core) and keep it.")
     ] = False,
 ) -> None:
-    """Show the suites that a cipher string selects, in order of preference, their cost, and what in it selects nothing."""
+    """Show which suites a cipher string selects, and what they cost.
+
+    They come in the order of preference; what in the string selects nothing stands below.
+    """
     found = _measure(cli) if measure else measured.costs(cli.operator)
-    groups = tuple(ciphers.profile(cli.operator, "inbound").groups)
+    ours = ciphers.profile(cli.operator, "inbound")
+    groups = tuple(ours.groups)
     if everything and not spec:
         suites = ciphers.everything()
         cli.show({"suites": suites, "costs": found}, [_suites(suites), *_costs(suites, found, groups)])
         return
-    judgement = ciphers.judge(cli.operator, spec, _OLD if old else ("TLSv1.2", "TLSv1.3"))
+    if spec is None:
+        spec, methods = ours.ciphers, ours.methods
+        head = [f'Profile inbound, ciphers = "{spec}":', ""]
+    else:
+        methods, head = ["TLSv1.2", "TLSv1.3"], []
+    judgement = ciphers.judge(cli.operator, spec, _OLD if old else methods)
     value = {**{field: getattr(judgement, field) for field in judgement.__struct_fields__}, "costs": found}
-    cli.show(value, _lines(judgement, found, groups))
+    cli.show(value, [*head, *_lines(judgement, found, groups)])
     if judgement.refusals:
         raise GatepostError(f"cipher string {spec!r} {' '.join(str(refusal) for refusal in judgement.refusals)}")
 

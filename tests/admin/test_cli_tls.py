@@ -61,6 +61,16 @@ def test_old_versions_need_suites_of_their_own(gatepost: Terminal) -> None:
     assert "IDEA-CBC-SHA" in gatepost("tls", "ciphers", "AES:IDEA", "--old").out
 
 
+def test_without_a_string_it_is_that_of_the_profile_inbound(configured: Terminal) -> None:
+    head, _, *table = configured("tls", "ciphers").out.splitlines()
+    assert head == 'Profile inbound, ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM":'
+    assert table == configured("tls", "ciphers", "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM").out.splitlines()
+    configured("config", "set", "tls_profiles.inbound.methods", '["TLSv1.1", "TLSv1.2"]')
+    configured("config", "set", "tls_profiles.inbound.ciphers", "ECDHE+AES")
+    old = configured.json("tls", "ciphers")
+    assert old["suites"] == configured.json("tls", "ciphers", "ECDHE+AES", "--old")["suites"]
+
+
 def test_all_lists_the_catalogue(gatepost: Terminal) -> None:
     assert [suite["name"] for suite in gatepost.json("tls", "ciphers", "--all")["suites"]] == list(catalogue())
     assert not gatepost.state.exists()

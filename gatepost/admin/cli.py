@@ -14,10 +14,9 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from gatepost import __version__
-from gatepost.admin.cli_base import JsonOption, StateOption, new_app, take_globals
+from gatepost.admin.cli_base import Commands, JsonOption, StateOption, new_app, take_globals
 from gatepost.errors import GatepostError
 
 ABOUT = "Gatepost, an SMTP security gateway that decides how strictly mail is encrypted, and can always say why."
@@ -39,7 +38,7 @@ COMMANDS = {
 """Each command or group of commands, and the module beside this one that has it."""
 
 
-class Root(TyperGroup):
+class Root(Commands):
     """All commands, imported when they are asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:

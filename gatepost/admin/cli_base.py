@@ -6,6 +6,7 @@ is a function that gets a `Cli` first; it translates, calls one operation and sh
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
 import sys
@@ -168,11 +169,28 @@ def new_app(
     return app
 
 
+class Commands(TyperGroup):
+    """Commands, one of which must be named: what is none is answered with what was meant, or with what there is."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that the first word names."""
+        word = args[0]
+        if not word.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, word) is None:
+            known = self.list_commands(ctx)
+            near = difflib.get_close_matches(word, known, n=1)
+            ctx.fail(
+                f"No such command {word!r}. " + (f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}.")
+            )
+        return super().resolve_command(ctx, args)
+
+
 def _group_class(default: str) -> type[TyperGroup]:
-    class WithDefault(TyperGroup):
+    class WithDefault(Commands):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-            named = next(_words(args), None)
-            if default and named not in self.commands and not {"-h", "--help"} & set(args):
+            named = next(_words(args), "")
+            # A word that is neither a number nor an option is a command, misspelt; the default's own argument is a number.
+            meant = not named or named.startswith("-") or named.isdecimal()
+            if default and meant and not {"-h", "--help"} & set(args):
                 args = [default, *args]
             return super().parse_args(ctx, args)
 

@@ -48,7 +48,7 @@ def import_(
     key: Annotated[str, typer.Option(metavar="FILE", help="Private key (PEM) where FILE does not hold it.")] = "",
     passphrase: Annotated[bool, typer.Option("--passphrase", help="Ask for the passphrase of key or PKCS#12 file.")] = False,
 ) -> None:
-    """Import a certificate with its chain and key; without a key, the one known under NAME is kept."""
+    """Import a certificate with its chain and key. Without a key, the one known under NAME is kept."""
     data = read_file(file, MAX_SIZE)
     key_data = read_file(key, MAX_SIZE) if key else b""
     secret = _passphrase() if passphrase else ""
@@ -64,7 +64,7 @@ def self_signed(
     kind: Annotated[Literal["ecdsa", "rsa"], typer.Option("--type", metavar="ecdsa|rsa", help="Kind of key.")] = "ecdsa",
     bits: Annotated[int, typer.Option(metavar="N", help="Size of an RSA key: 2048, 3072 or 4096.")] = 2048,
 ) -> None:
-    """Make a key and a self-signed certificate; without --hostname, for the gateway's own name."""
+    """Make a key and a self-signed certificate. Without --hostname it is for the gateway's own name."""
     made = certificates.make_self_signed(
         cli.operator, name, hostnames=hostname, days=days, kind="EC" if kind == "ecdsa" else "RSA", bits=bits
     )
@@ -82,7 +82,7 @@ def csr(
     region: Annotated[str, typer.Option(metavar="TEXT", help="State or province.")] = "",
     country: Annotated[str, typer.Option(metavar="TEXT", help="Country, two letters.")] = "",
 ) -> None:
-    """Print a signing request for the key under NAME; `cert import NAME FILE` takes the answer.
+    """Print a signing request for the key under NAME. `cert import NAME FILE` takes the answer.
 
     For a new key, `cert self-signed NAME` comes first.
     """
@@ -102,7 +102,7 @@ def show(cli: Cli, name: Name, pem: Annotated[bool, typer.Option("--pem", help="
 
 @group.command("delete")
 def delete(cli: Cli, name: Name) -> None:
-    """Take a certificate out of the draft; refused while it is used."""
+    """Take a certificate out of the draft, unless it is used."""
     certificates.delete(cli.operator, name)
     cli.show({"deleted": name}, [f"Deleted certificate {name} in the draft.", NOT_LIVE])
 

@@ -42,7 +42,7 @@ def inbound(
     icid: Annotated[int | None, typer.Option("--icid", metavar="N", help="Take the offer from a recorded session.")] = None,
     draft: Draft = False,
 ) -> None:
-    """Explain what a connecting host gets, which cipher and why, and what the draft would change of it."""
+    """Explain what a connecting host gets, which cipher, and why. Also what the draft would change of it."""
     with cli.waiting("Asking the DNS"):
         told = explain_in.inbound(
             cli.operator,
@@ -64,7 +64,7 @@ def outbound(
     domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="Destination, or an address in it.")],
     draft: Draft = False,
 ) -> None:
-    """Explain how mail to a domain is delivered: control, route, TLS, ciphers, retries, and what the draft would change."""
+    """Explain how mail to a domain is delivered, with what TLS, and why. Also what the draft would change of it."""
     told = explain_out.outbound(cli.operator, domain, draft=draft)
     cli.show(told, _lines(told, "default destination"))
 

@@ -12,7 +12,7 @@ from gatepost.admin.cli_config import staged
 from gatepost.admin.operations import hat, service
 
 group = Group("listener", "Suspend and resume listeners; their Host Access Tables.")
-table = Group("hat", "A listener's Host Access Table as a text file, in the appliance's format.")
+table = Group("hat", "A Host Access Table as a text file, in the appliance's format.")
 group.app.add_typer(table.app)
 Name = Annotated[str, typer.Argument(help="Listener.", metavar="NAME")]
 Names = Annotated[list[str] | None, typer.Argument(help="Listeners; none given: all of them.", metavar="NAME")]
@@ -20,7 +20,7 @@ Names = Annotated[list[str] | None, typer.Argument(help="Listeners; none given: 
 
 @group.command("suspend")
 def suspend(cli: Cli, names: Names = None) -> None:
-    """Answer 421 to new connections until `gatepost listener resume`, over restarts too."""
+    """Answer 421 to new connections, over restarts too. `gatepost listener resume` ends it; without NAME, all listeners."""
     service.suspend_listeners(cli.operator, names or [])
     cli.show({"suspended": names or "all"}, [f"Suspended: {', '.join(names or ['all listeners'])}."])
 
@@ -50,7 +50,7 @@ def export(
 def import_(
     cli: Cli, name: Name, file: Annotated[str, typer.Argument(metavar="FILE", help="Text file; - for standard input.")]
 ) -> None:
-    """Replace a listener's policies and sender groups in the draft; refused with every bad line."""
+    """Replace a listener's policies and sender groups in the draft. Refused with every bad line."""
     with cli.progress(f"Importing {file}") as told:
         made = hat.import_file(cli.operator, name, file, told)
     cli.show(made, staged(made, whole=True))

@@ -43,7 +43,7 @@ def deliver_now(
     cli: Cli,
     target: Annotated[str, typer.Argument(metavar="MID|DOMAIN", help="A message or a destination; none: everything.")] = "",
 ) -> None:
-    """Try delivery at once instead of at the next retry; of a message named by its MID, also what is held."""
+    """Try delivery at once instead of at the next retry. Of a message named by its MID, also what is held."""
     number = queue.deliver_now(cli.operator, **_target(target))
     cli.show({"recipients": number}, [f"Delivery is tried now for {count(number, 'recipient')}."])
 
@@ -69,7 +69,7 @@ def redirect(
     host: Annotated[str, typer.Argument(metavar="HOST", help="Name or IP address of the host that is to have it.")],
     yes: Yes = False,
 ) -> None:
-    """Send mail that waits to another host; the destination control of that host then says with what TLS."""
+    """Send mail that waits to another host. The destination control of that host then says with what TLS."""
     chosen = queue.Selected(everything=True) if target == "ALL" else queue.Selected(**_target(target))
     number = _confirmed("Redirect", target, yes, lambda: queue.redirect(cli.operator, host, chosen))
     cli.show({"recipients": number}, [f"Redirected to {host} for {count(number, 'recipient')}."])
@@ -77,7 +77,7 @@ def redirect(
 
 @group.command("suspend")
 def suspend(cli: Cli) -> None:
-    """Hold all delivery until `gatepost queue resume`, over restarts too; mail is still accepted."""
+    """Hold all delivery, over restarts too; mail is still accepted. `gatepost queue resume` ends it."""
     queue.suspend(cli.operator)
     cli.show({"deliveries_suspended": True}, ["Delivery is suspended; `gatepost queue resume` goes on."])
 

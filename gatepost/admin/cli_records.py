@@ -28,7 +28,7 @@ def search(
     days: Days = 0,
     limit: Limit = 50,
 ) -> None:
-    """Show one message with each recipient's outcome and its TLS, or search; `track MID` does the same."""
+    """Show one message, its outcomes and its TLS, or search. `track MID` does the same."""
     if mid is not None:
         one = records.message(cli.operator, mid)
         cli.show(one, message_lines(one))

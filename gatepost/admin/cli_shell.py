@@ -11,7 +11,7 @@ group = Group("console", "The console.")
 
 @group.command("shell")
 def shell(cli: Cli) -> None:
-    """Open the console; from a pipe, status 1 says that a command was refused."""
+    """Open the console. Lines from a pipe do what typed ones do; status 1 then says that one was refused."""
     from gatepost.admin.console.lines import Pipe, local_source
     from gatepost.admin.console.shell import run_here
 

@@ -25,7 +25,7 @@ def verify(
     ] = "",
     draft: Annotated[bool, typer.Option("--draft", help="By the draft instead of the committed configuration.")] = False,
 ) -> None:
-    """Connect to a domain's hosts as a delivery would, and show what TLS they give and what each setting makes of it.
+    """Ask a domain's hosts for TLS, as a delivery would; sends no mail. Shows what each setting makes of it.
 
     Exit status 1 when mail would wait under the setting in force.
     """

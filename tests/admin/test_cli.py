@@ -72,6 +72,24 @@ def test_every_command_has_one_sentence_of_help(gatepost: Terminal) -> None:
         assert "Usage: gatepost" in gatepost(name, "--help").out
 
 
+def test_no_line_of_a_list_of_commands_is_cut_off(gatepost: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for group in ([], *([name] for name in COMMANDS), ["listener", "hat"]):
+        _, *lines = gatepost(*group, "--help").out.splitlines()
+        assert not [line for line in lines if line.endswith("...")], group
+
+
+def test_a_word_that_is_no_command_is_answered_with_what_was_meant_or_what_there_is(gatepost: Terminal) -> None:
+    for arguments, answer in (
+        (["stauts"], "No such command 'stauts'. Did you mean 'status'?"),
+        (["config", "comit"], "No such command 'comit'. Did you mean 'commit'?"),
+        (["track", "tsl"], "No such command 'tsl'. Did you mean 'tls'?"),
+        (["track", "--json", "MID"], "No such command 'MID'. There are: search, tls, gaps."),
+        (["explain", "192.0.2.1"], "No such command '192.0.2.1'. There are: in, out."),
+    ):
+        assert gatepost(*arguments, status=2).err.endswith(f"Error: {answer}\n"), arguments
+
+
 def test_a_bug_is_told_in_one_sentence(gatepost: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gatepost.admin.operations.ciphers.judge", lambda *_, **__: 1 / 0)
     done = gatepost("tls", "ciphers", "ALL", status=1)

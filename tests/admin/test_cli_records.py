@@ -169,7 +169,10 @@ def test_one_connection_is_shown_in_full(recorded: Terminal) -> None:
     told = recorded("track", "tls", "--icid", "5").out
     assert "Why:         192.0.2.1 is in 192.0.2.0/24 of sender group PARTNERS, policy PARTNER_TLS" in told
     assert "Order:       the server's decides" in told
-    assert "ICID 99 is not on record" in recorded("track", "tls", "--icid", "99", status=1).err
+    assert recorded("track", "tls", "--icid", "99", status=1).err == (
+        "gatepost: ICID 99 is not on record; `gatepost track tls --direction in` lists those that are, "
+        "`gatepost track gaps` tells where some are missing\n"
+    )
 
 
 def test_what_is_not_on_record_is_said(recorded: Terminal, gatepost: Terminal) -> None:

@@ -70,7 +70,11 @@ def connection(operator: Operator, direction: Literal["in", "out"], number: int)
     """Return the record of one connection, by its ICID or DCID."""
     found = _records(operator).tls_by_id(direction, number)
     if found is None:
-        raise GatepostError(f"{'ICID' if direction == 'in' else 'DCID'} {number} is not on record")
+        kind = "ICID" if direction == "in" else "DCID"
+        raise GatepostError(
+            f"{kind} {number} is not on record; `gatepost track tls --direction {direction}` lists those that are, "
+            "`gatepost track gaps` tells where some are missing"
+        )
     return found
 
 

@@ -34,7 +34,10 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 StateOption = Annotated[
     Path | None,
-    typer.Option("--state", metavar="DIR", help=f"State directory (GATEPOST_STATE; otherwise {DEFAULT_STATE})."),
+    # Whether it may be read is for the operator to say, wherever the name came from.
+    typer.Option(
+        "--state", metavar="DIR", readable=False, help=f"State directory (GATEPOST_STATE; otherwise {DEFAULT_STATE})."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

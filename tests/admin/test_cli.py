@@ -107,6 +107,21 @@ def test_a_file_that_may_not_be_read_is_named(gatepost: Terminal, tmp_path: Path
     assert done.err == f"gatepost: {tmp_path / 'config.toml'} cannot be read: Is a directory\n"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read it")
+def test_whoever_may_not_read_the_state_directory_is_told_who_may(configured: Terminal) -> None:
+    commands = (["config", "log"], ["config", "set", "web.enabled", "true"], ["cert", "list"], ["track"], ["try"])
+    for command in commands:  # what a command imports lazily need not be readable for nobody
+        run(["--state", str(configured.state / "none"), *command])
+    configured("config", "log")
+    os.seteuid(65534)
+    try:
+        for command in commands:
+            told = configured(*command, status=1).err
+            assert told == f"gatepost: {configured.state} may not be read by this user; use the gateway's user or root\n"
+    finally:
+        os.seteuid(0)
+
+
 def _process(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "80"}
     environment.pop("GATEPOST_STATE", None)

@@ -198,7 +198,7 @@ RULES = [
 ]
 GATEWAY_RULES = [
     ("hostname = 'mx1'", "gateway.hostname", "full domain name"),
-    ("postmaster = 'postmaster'", "gateway.postmaster", "not a full domain name"),
+    ("postmaster = 'postmaster'", "gateway.postmaster", "not a full mail address"),
     ("postmaster = 'postmaster@'", "gateway.postmaster", "not a full mail address"),
     ("dns_servers = ['dns.example']", "gateway.dns_servers[0]", "not an IP address"),
     ("metrics_address = '127.0.0.1'", "gateway.metrics_address", "lacks a port"),

@@ -42,15 +42,25 @@ class Operator:
         return self.state / "control.sock"
 
     def require(self) -> None:
-        """Refuse when there is no state directory; for verbs that only read."""
+        """Refuse when there is no state directory, or none that this user may read; for verbs that only read."""
+        self._check_access()
         if not self.state.is_dir():
             raise StateError(
                 f"there is no state directory {self.state}: name another with --state, "
                 "or make one with `gatepost config import FILE` or `gatepost serve`"
             )
 
+    def _check_access(self) -> None:
+        try:
+            may = not self.state.is_dir() or os.access(self.state, os.R_OK | os.X_OK, effective_ids=True)
+        except PermissionError:  # of a directory above it
+            may = False
+        if not may:
+            raise StateError(f"{self.state} may not be read by this user; use the gateway's user or root")
+
     def prepare(self) -> None:
         """Make the state directory, for its owner alone, when it is not there yet; for verbs that write."""
+        self._check_access()
         try:
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

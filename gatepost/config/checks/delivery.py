@@ -54,6 +54,8 @@ def check_gateway(config: Config, report: Report) -> None:
 
 
 def _mailbox(text: str) -> None:
+    if "@" not in text:
+        raise ValueError(f"{text!r} is not a full mail address")
     pattern = parse_recipient(text)
     if not pattern.local or not pattern.domain:
         raise ValueError(f"{text!r} is not a full mail address")

@@ -121,7 +121,9 @@ def drop_privileges(user: str, state: Path) -> None:
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
-        raise GatepostError(f"--user {user}: there is no such user on this machine") from None
+        raise GatepostError(
+            f"--user {user}: there is no such user on this machine; `useradd --system {user}` makes one"
+        ) from None
     if os.geteuid() == entry.pw_uid:
         return
     if os.geteuid() != 0:

@@ -252,7 +252,9 @@ def test_only_root_can_become_another_user(tmp_path: Path) -> None:
 def test_an_unknown_user_is_one_sentence(tmp_path: Path) -> None:
     done = run(*COMMAND, "--state", str(tmp_path / "state"), "serve", "--user", "no-such-user")
     assert done.returncode == 1
-    assert done.stderr == "gatepost: --user no-such-user: there is no such user on this machine\n"
+    assert done.stderr == (
+        "gatepost: --user no-such-user: there is no such user on this machine; `useradd --system no-such-user` makes one\n"
+    )
 
 
 @pytest.fixture

@@ -86,6 +86,13 @@ class Knocker:
                 pass  # accepted by the worker that was killed
 
 
+def start_of_a_worker() -> float:
+    """Return the seconds that Python needs for what a worker imports."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import gatepost.service.worker"], check=True)
+    return time.monotonic() - began
+
+
 def test_a_killed_worker_is_back_at_once_and_disturbs_nobody(tmp_path: Path, dial: Dial) -> None:
     port = free_port()
     with Sink() as sink, gateway(tmp_path, relay(port, sink.port), workers=2) as one:
@@ -103,7 +110,7 @@ def test_a_killed_worker_is_back_at_once_and_disturbs_nobody(tmp_path: Path, dia
             banners = knocker.banners
             wait_for(lambda: knocker.banners > banners, "both serve again")
         print(f"the worker was back after {took:.2f} s")
-        assert took < 1.5, "it takes what a Python process takes to start: a second on a busy machine"
+        assert took < 0.5 + 3 * start_of_a_worker(), "it takes what a process takes to start, on this machine as it is now"
         assert knocker.refused == 0, "the port was never closed"
         assert all(client.is_closed for client in theirs)
         for client in others:

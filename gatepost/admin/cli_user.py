@@ -101,7 +101,7 @@ def add_token(
     role: RoleOption = "read-only",
     days: Annotated[int, typer.Option(metavar="N", min=1, max=MAX_DAYS, help="Days for which it is good.")] = DAYS,
 ) -> None:
-    """Make a token and print it; it is not kept, and cannot be shown again."""
+    """Make a token and print it. It is not kept, and cannot be shown again."""
     made = tokens.add(cli.operator, name, role, days)
     cli.show(made, [made.secret])
 

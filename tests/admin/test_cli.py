@@ -74,7 +74,7 @@ def test_every_command_has_one_sentence_of_help(gatepost: Terminal) -> None:
 
 def test_no_line_of_a_list_of_commands_is_cut_off(gatepost: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    for group in ([], *([name] for name in COMMANDS), ["listener", "hat"]):
+    for group in ([], *([name] for name in COMMANDS), ["listener", "hat"], ["user", "token"]):
         _, *lines = gatepost(*group, "--help").out.splitlines()
         assert not [line for line in lines if line.endswith("...")], group
 

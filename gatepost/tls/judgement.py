@@ -140,10 +140,8 @@ def _why(tokens: Sequence[Token]) -> str:
         str(Token(text=", ".join(texts), effect="nothing", why=why, nearest=nearest))
         for (why, nearest), texts in reasons.items()
     ]
-    rest = f"; and {len(told) - _TOLD} reasons more: see gatepost tls ciphers" if len(told) > _TOLD else ""
-    return (
-        "; ".join(told[:_TOLD]) + rest or 'write an OpenSSL cipher string, such as "ECDHE+AESGCM"; see gatepost tls ciphers'
-    )
+    rest = f"; and {len(told) - _TOLD} reasons more, which the string word by word tells" if len(told) > _TOLD else ""
+    return "; ".join(told[:_TOLD]) + rest or 'write an OpenSSL cipher string, such as "ECDHE+AESGCM"'
 
 
 def _no_version(version: str, spec: str, level: str) -> Refusal:

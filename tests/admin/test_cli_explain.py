@@ -341,7 +341,7 @@ def test_a_draft_that_lets_a_host_in_is_told(configured: Terminal) -> None:
     changes = configured.json("explain", "in", "203.0.113.66", "--name", "x.example")["draft"]
     assert [(change["path"], change["old"], change["new"]) for change in changes] == [
         ("behaviour", "reject", "accept"),
-        ("handshakes", "there is none", "as --draft tells"),
+        ("handshakes", "there is none", "as the draft alone tells"),
     ]
 
 

@@ -196,4 +196,4 @@ def test_gaps_are_told(recorded: Terminal) -> None:
     told = recorded("track", "gaps").out
     assert [word in told for word in ("master", "3", "database is locked", "?", "killed")] == [True] * 5
     assert [gap["worker"] for gap in recorded.json("track", "gaps")] == [1, -1]
-    assert "`gatepost track gaps`" in recorded("track", "99", status=1).err
+    assert "the gaps of the records tell where some are missing" in recorded("track", "99", status=1).err

@@ -78,7 +78,7 @@ def read_address(text: str) -> str:
     try:
         address = ipaddress.ip_address(inner)
     except ValueError:
-        raise GatepostError(f"{text!r} is not an IP address; a host's name is given with --name") from None
+        raise GatepostError(f"{text!r} is not an IP address; a host's name goes where its verified name is asked") from None
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 

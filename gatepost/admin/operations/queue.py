@@ -196,7 +196,7 @@ def read_destination(text: str) -> str:
 
 
 def _not_queued(mid: int) -> ControlError:
-    return ControlError(f"MID {mid} is not in the queue; `gatepost track {mid}` shows what became of it")
+    return ControlError(f"MID {mid} is not in the queue; message tracking shows what became of it")
 
 
 def _done(operator: Operator, verb: str, chosen: Selected, **arguments: str) -> int:

@@ -44,8 +44,8 @@ def message(operator: Operator, mid: int) -> Tracked:
     found = _records(operator).message(mid)
     if found is None:
         raise GatepostError(
-            f"MID {mid} is not on record; records are written some moments later, and kept for a time only; "
-            "`gatepost track gaps` tells where some are missing"
+            f"MID {mid} is not on record: records are written some moments after a message came, and kept for a time only; "
+            "the gaps of the records tell where some are missing"
         )
     return found
 

@@ -29,7 +29,7 @@ def opened(operator: Operator, *, writes: bool = False) -> Iterator[ConfigStore]
     else:
         operator.require()
         if not operator.config_db.exists():
-            raise StateError(f"nothing is configured in {operator.state} yet; `gatepost config import FILE` begins")
+            raise StateError(f"nothing is configured in {operator.state} yet; import a configuration to begin")
     store = ConfigStore.open(operator.state)
     try:
         yield store
@@ -55,5 +55,5 @@ def base(store: ConfigStore) -> Config:
 def _committed(store: ConfigStore) -> Revision:
     latest = store.committed()
     if latest is None:
-        raise GatepostError("nothing is committed yet: `gatepost config commit -m TEXT` commits the draft, --draft shows it")
+        raise GatepostError("nothing is committed yet: commit the draft first, or ask what the draft would do")
     return latest

@@ -18,13 +18,15 @@ def readable() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise GatepostError(f"the configuration cannot be used: {error}; `gatepost config diff` checks the draft") from None
+        raise GatepostError(
+            f"the configuration cannot be used: {error}; the check of the draft before a commit names the place"
+        ) from None
 
 
 def listener_of(config: Config, name: str) -> tuple[str, Listener]:
     """Return the listener of that name, or the first public one when no name is given."""
     if not config.listeners:
-        raise GatepostError("there is no listener in this configuration; `gatepost config import FILE` brings some")
+        raise GatepostError("there is no listener in this configuration; add one, or import a configuration")
     if name:
         if name not in config.listeners:
             raise GatepostError(f"there is no listener {name!r}: {did_you_mean(name, config.listeners)}")

@@ -63,7 +63,7 @@ def _differences(now: Explained, then: Explained) -> Iterator[Change]:
     if now.negotiations and then.negotiations:
         yield from _negotiations(now.negotiations, then.negotiations)
     elif now.negotiations or then.negotiations:
-        yield Change("handshakes", _handshakes(now, "as told here"), _handshakes(then, "as --draft tells"))
+        yield Change("handshakes", _handshakes(now, "as told here"), _handshakes(then, "as the draft alone tells"))
 
 
 def _lists(now: Explanation, then: Explanation) -> Iterator[Change]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _SOON = timedelta(days=14)
-_RENEW = "import a renewed one: gatepost cert import"
+_RENEW = "import a renewed one under the same name"
 
 
 def certificates_in_use(config: Config) -> dict[str, str]:

@@ -68,7 +68,7 @@ def known(report: Report, path: Path, value: str, names: Iterable[str], what: st
     """Report a name that nothing in the document bears."""
     names = list(names)
     if value not in names:
-        make = "; gatepost cert import or self-signed makes one" if what == "certificate" else ""
+        make = "; import it or create a self-signed one first" if what == "certificate" else ""
         report.error(path, value, f"names no {what}", did_you_mean(value, names) + make, related=[related])
 
 

@@ -108,7 +108,7 @@ def _check_certificate_is_there(path: Path, listener: Listener, report: Report) 
     ]
     if encrypting:
         wrong = f"is empty, but {encrypting[0]}{' (and others)' if len(encrypting) > 1 else ''} needs a certificate"
-        mend = 'name one, such as certificates = ["mx"]; gatepost cert import or self-signed makes it'
+        mend = 'name one, such as certificates = ["mx"]; import it or create a self-signed one first'
         related = [join((*path, "default_policy", "tls")), join((*path, "policies")), join((*path, "default_policy"))]
         report.error((*path, "certificates"), listener.certificates, wrong, mend, related=related)
 

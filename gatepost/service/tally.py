@@ -28,7 +28,7 @@ NAMES = (
 STEP = 15.0
 """Seconds between two samples for the rates."""
 SPANS = (60, 300, 900)
-"""Seconds over which rates are told."""
+"""Seconds over which rates are told; over less than the first none is, or the first second of a gateway tells thousands."""
 SAVE = 60.0
 
 
@@ -69,7 +69,7 @@ class Tally:
             "reset_at": self._reset_at,
             "totals": {name: [lifetime[name] - self._at_reset.get(name, 0), uptime[name], lifetime[name]] for name in NAMES},
             "rates": {
-                name: [(uptime[name] - values[name]) * 3600 / max(1.0, now - when) for when, values in since.values()]
+                name: [(uptime[name] - values[name]) * 3600 / max(SPANS[0], now - when) for when, values in since.values()]
                 for name in NAMES
             },
         }

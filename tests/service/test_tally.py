@@ -33,6 +33,14 @@ def test_a_file_that_cannot_be_understood_begins_anew(tmp_path: Path, page: str)
     assert Tally(tmp_path, lambda: COUNTS).told()["totals"]["messages_accepted"] == [10, 10, 10]
 
 
+def test_a_gateway_that_just_started_tells_no_wild_rates(tmp_path: Path) -> None:
+    now = {"messages_accepted": 0.0}
+    one = Tally(tmp_path, lambda: now)
+    one.sample(time.monotonic() - 2)
+    now["messages_accepted"] = 13
+    assert one.told()["rates"]["messages_accepted"] == [13 * 60] * 3
+
+
 def test_a_rate_is_that_of_its_span(tmp_path: Path) -> None:
     now = {"messages_accepted": 0.0}
     one = Tally(tmp_path, lambda: now)

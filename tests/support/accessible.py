@@ -1,4 +1,4 @@
-"""What anybody can use: axe-core's serious findings on a page, and what sticks out of the window.
+"""What anybody can use: axe-core's serious findings on a page, what sticks out of the window, and columns out of sight.
 
 axe-core is vendored beside this file and runs in the page as the tests open it; the pages themselves load nothing of it.
 """
@@ -32,6 +32,8 @@ _STICKS_OUT = """() => {
         && !one.closest(".scroll, pre, .skip"));
     return wide.slice(-3).map(one => `sticks out: ${one.outerHTML.slice(0, 160)}`);
 }"""
+_HIDDEN = """() => [...document.querySelectorAll(".scroll")].filter(box => box.scrollWidth > box.clientWidth + 1)
+    .map(box => `columns out of sight: ${box.innerText.slice(0, 80)}`)"""
 LAID_OUT = ("color-contrast", "scrollable-region-focusable", "target-size")
 """Rules whose verdict may differ between two widths or two schemes."""
 
@@ -55,6 +57,6 @@ def findings(page: Page, *, thorough: bool = False) -> list[str]:
             rules = [] if thorough or width == WIDE else LAID_OUT
             answer: Any = page.evaluate(_RUN, list(rules))
             found += [f"{width} {scheme} {one}" for one in answer]
-        found += [f"{width} {one}" for one in page.evaluate(_STICKS_OUT)]
+        found += [f"{width} {one}" for one in page.evaluate(_STICKS_OUT) + page.evaluate(_HIDDEN)]
     page.emulate_media(color_scheme="light")
     return found

@@ -7,6 +7,7 @@ another host or runs a script that is not one of our files.
 from __future__ import annotations
 
 import traceback
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,9 @@ def _http_fault(request: Request[Any, Any, Any], fault: HTTPException) -> Respon
         return _fault_page(request, 401, "Sign in again", "your session has ended; nothing was changed")
     if isinstance(fault, PasswordDue):
         return Redirect("/password", status_code=HTTP_303_SEE_OTHER)
+    said = _NO_PAGE if fault.detail == HTTPStatus.NOT_FOUND.phrase else fault.detail
     told = str(fault.extra) if fault.status_code < 500 and fault.extra else ""
-    return _fault_page(request, fault.status_code, _TITLES.get(fault.status_code, "This did not work"), fault.detail, told)
+    return _fault_page(request, fault.status_code, _TITLES.get(fault.status_code, "This did not work"), said, told)
 
 
 def _fault(request: Request[Any, Any, Any], fault: GatepostError) -> Response[Any] | Template:
@@ -133,6 +135,7 @@ _TITLES = {
     429: "Wait a little",
     500: "A fault of ours",
 }
+_NO_PAGE = "The address may be mistyped, or what was here is deleted. The menu leads to every page there is."
 
 
 def _fault_page(request: Request[Any, Any, Any], status: int, title: str, text: str, more: str = "") -> Response[Any]:

@@ -75,6 +75,14 @@ def octets(number: float) -> str:
     raise AssertionError
 
 
+def span(seconds: int) -> str:
+    """Return a span of time in the largest unit that it is a whole number of: `3 days`, `90 seconds`."""
+    for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            return plural(seconds // size, unit)
+    return plural(seconds, "second")
+
+
 def plural(number: int, one: str, many: str = "") -> str:
     """Return `1 message`, `2 messages`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
@@ -85,5 +93,11 @@ def zip_with(first: Iterable[Any], second: Iterable[Any]) -> list[tuple[Any, Any
     return [(value, shown) for shown, value in zip(first, second, strict=True)]
 
 
-FILTERS: dict[str, Callable[..., Any]] = {"moment": moment, "octets": octets, "plural": plural, "zip_with": zip_with}
+FILTERS: dict[str, Callable[..., Any]] = {
+    "moment": moment,
+    "octets": octets,
+    "plural": plural,
+    "span": span,
+    "zip_with": zip_with,
+}
 GLOBALS: dict[str, Any] = {"navigation": NAVIGATION, "version": __version__}

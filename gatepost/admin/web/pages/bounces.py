@@ -35,7 +35,7 @@ def overview(desk: Desk) -> Template:
     config = current(desk.operator)
     profiles = bounces.profiles(config)
     used = {name: bounces.used_by(config, name) for name in profiles}
-    return desk.page("bounces.html", title=TITLE, profiles=profiles, used=used, numbers=NUMBERS)
+    return desk.page("bounces.html", title=TITLE, profiles=profiles, used=used)
 
 
 @get(["/bounces/new", "/bounces/profile/{name:str}"])

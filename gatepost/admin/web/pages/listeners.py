@@ -15,6 +15,7 @@ from gatepost.admin.operations.rows import DOMAIN_MAP
 from gatepost.admin.web import faults
 from gatepost.admin.web.desk import ADMINISTRATOR, Desk
 from gatepost.admin.web.forms import Form, filled
+from gatepost.admin.web.pages.policies import USE_TLS
 from gatepost.admin.web.submitted import submitted
 from gatepost.admin.web.threads import in_thread
 from gatepost.config.model import Config, Gateway, Listener, Recipient, SenderGroup
@@ -26,17 +27,26 @@ LINE_ENDINGS = {"refuse": "Refuse the message", "repair": "Repair: make it CR LF
 NUMBERS = ("port", "max_concurrency", "tcp_queue")
 TEXTS = ("interface", "address", "default_domain", "bounce_profile")
 FIELDS = frozenset({*NUMBERS, *TEXTS, "type", "certificates", "domain_map", "bare_line_endings", "recipients", "senders"})
+SECONDS = "seconds"
 GLOBAL = {
-    "unsuccessful_connection_timeout": ("Timeout for unsuccessful connections", "Seconds without one message; public ones."),
-    "connection_time_limit": ("Total time limit for connections", "Seconds; from 80 % of it no new message is begun."),
-    "command_timeout": ("Time to wait for a command", "Seconds (RFC 5321 4.5.3.2)."),
-    "tls_handshake_timeout": ("Time for a TLS handshake", "Seconds."),
-    "max_header_size": ("Maximum message header size", "Octets, or a number with k, M or G."),
-    "max_header_lines": ("Maximum message header lines", ""),
-    "max_line_length": ("Maximum length of a line", "Octets, or a number with k, M or G."),
-    "max_hops": ("Maximum number of hops", "Received fields in one message."),
+    "unsuccessful_connection_timeout": (
+        "Timeout for unsuccessful connections",
+        "Seconds without one message; public ones.",
+        SECONDS,
+    ),
+    "connection_time_limit": (
+        "Total time limit for connections",
+        "Seconds; from 80 % of it no new message is begun.",
+        SECONDS,
+    ),
+    "command_timeout": ("Time to wait for a command", "Seconds (RFC 5321 4.5.3.2).", SECONDS),
+    "tls_handshake_timeout": ("Time for a TLS handshake", "Seconds.", SECONDS),
+    "max_header_size": ("Maximum message header size", "Octets, or a number with k, M or G.", "octets"),
+    "max_header_lines": ("Maximum message header lines", "", ""),
+    "max_line_length": ("Maximum length of a line", "Octets, or a number with k, M or G.", "octets"),
+    "max_hops": ("Maximum number of hops", "Received fields in one message.", ""),
 }
-"""Fields of the gateway that hold for every listener, and what is said below each."""
+"""Fields of the gateway that hold for every listener, what is said below each, and its unit."""
 
 
 @get("/listeners")
@@ -44,7 +54,9 @@ GLOBAL = {
 def overview(desk: Desk) -> Template:
     """Show the listeners."""
     config = current(desk.operator)
-    return desk.page("listeners.html", title=TITLE, listeners=config.listeners, gateway=config.gateway, settings=GLOBAL)
+    return desk.page(
+        "listeners.html", title=TITLE, listeners=config.listeners, gateway=config.gateway, settings=GLOBAL, use_tls=USE_TLS
+    )
 
 
 @get(["/listeners/new", "/listeners/listener/{name:str}"])

@@ -34,7 +34,7 @@
       width: place.clientWidth, height: HEIGHT,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.05)] } },
-      series: [{ label: "Time", value: (_, time) => (time === null ? "" : moment(time, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" })) }, ...lines],
+      series: [{ label: "Time", value: (_, time) => (time === null ? "UTC" : `${moment(time, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" })} UTC`) }, ...lines],
       axes: [{ ...axis, values: marks }, { ...axis, size: 60, incrs: [1, 2, 5].flatMap((one) => [0, 1, 2, 3, 4, 5, 6, 7, 8].map((ten) => one * 10 ** ten)).sort((a, b) => a - b) }],
       cursor: { drag: { x: false, y: false } },
     }, data, place);

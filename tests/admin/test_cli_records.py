@@ -170,8 +170,8 @@ def test_one_connection_is_shown_in_full(recorded: Terminal) -> None:
     assert "Why:         192.0.2.1 is in 192.0.2.0/24 of sender group PARTNERS, policy PARTNER_TLS" in told
     assert "Order:       the server's decides" in told
     assert recorded("track", "tls", "--icid", "99", status=1).err == (
-        "gatepost: ICID 99 is not on record; `gatepost track tls --direction in` lists those that are, "
-        "`gatepost track gaps` tells where some are missing\n"
+        "gatepost: ICID 99 is not on record: the list of TLS connections has those that are, "
+        "the gaps of the records tell where some are missing\n"
     )
 
 

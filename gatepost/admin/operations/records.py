@@ -72,8 +72,8 @@ def connection(operator: Operator, direction: Literal["in", "out"], number: int)
     if found is None:
         kind = "ICID" if direction == "in" else "DCID"
         raise GatepostError(
-            f"{kind} {number} is not on record; `gatepost track tls --direction {direction}` lists those that are, "
-            "`gatepost track gaps` tells where some are missing"
+            f"{kind} {number} is not on record: the list of TLS connections has those that are, "
+            "the gaps of the records tell where some are missing"
         )
     return found
 

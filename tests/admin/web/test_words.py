@@ -18,6 +18,7 @@ NEVER_ON_A_PAGE = {
     "admin/operations/operator.py": "the web console has its state directory",
     "admin/operations/configuration.py": "a page asks first whether the draft may be lost",
     "admin/operations/trial.py": "`gatepost try` has no page",
+    "config/edit.py": "no page sets a place by its path",
     "admin/operations/users.py": "a page asks for users that there are",
 }
 

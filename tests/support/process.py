@@ -15,21 +15,28 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+_given: set[int] = set()
+
+
 def free_port(address: str = "127.0.0.1") -> int:
     """Return a port that nobody listens on, below those that the system gives to outgoing connections meanwhile.
 
-    Test runs side by side have ranges of their own: what one found free, another could bind before it does.
+    Test runs side by side have ranges of their own: what one found free, another could bind before it does. None is given
+    twice, for the first taker may not have bound it yet.
     """
     lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
     while True:
         port = random.randrange(10_000 + lane * 5_500, 15_500 + lane * 5_500)
+        if port in _given:
+            continue
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 sock.bind((address, port))
             except OSError:
                 continue
-            return port
+        _given.add(port)
+        return port
 
 
 def wait_for(fact: Callable[[], T], what: str, timeout: float = 20.0) -> T:

@@ -135,9 +135,10 @@ def test_the_partner_may_not_send_in_the_clear(served: tuple[Gateway, int, Sink]
 @pytest.mark.parametrize(("source", "policy"), [(PARTNER, "OLD_PARTNER"), (STRANGER, "ACCEPT")])
 def test_explain_says_what_the_record_then_has(served: tuple[Gateway, int, Sink], source: str, policy: str) -> None:
     one, port, _ = served
-    count = len(one.json("track", "tls", "--peer", source, "--limit", "1000"))
+    wait_for(lambda: on_record(one, source) == sessions(one, source), "what was before is on record")
+    count = on_record(one, source)
     s_client(port, source, *TLS1)
-    wait_for_record(one, source, count)
+    wait_for(lambda: on_record(one, source) > count, "the session is on record")
     record = latest(one, source)
     for offer in (("--offer", "openssl-tls1.0"), ("--icid", str(record["connection"]))):
         told = one.json("explain", "in", source, *offer)
@@ -155,8 +156,12 @@ def test_explain_says_what_the_record_then_has(served: tuple[Gateway, int, Sink]
             assert said["reason"] == record["failure"] == "peer offers only TLSv1.0; profile inbound allows TLSv1.2, TLSv1.3"
 
 
-def wait_for_record(one: Gateway, source: str, count: int) -> None:
-    wait_for(lambda: len(one.json("track", "tls", "--peer", source, "--limit", "1000")) > count, "the session is on record")
+def on_record(one: Gateway, source: str) -> int:
+    return len(one.json("track", "tls", "--peer", source, "--limit", "1000"))
+
+
+def sessions(one: Gateway, source: str) -> int:
+    return one.log().count(f" address {source} ")
 
 
 def test_the_pages_commands_come_to_the_same(tmp_path: Path) -> None:

@@ -87,5 +87,4 @@ def test_a_real_postfix_as_the_partner(served: tuple[Gateway, int]) -> None:
         assert "Message" in sent
         assert "accepted" in sent
         assert as_root("grep", "-c", "TLS connection established", str(partner.root / "maillog")).stdout.strip() != "0"
-    records = one.json("track", "--from", "p@partner.example")
-    assert records
+    wait_for(lambda: one.json("track", "--from", "p@partner.example"), "the message is on record")

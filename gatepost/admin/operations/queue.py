@@ -16,6 +16,10 @@ OPERATION_TIMEOUT = 600.0
 """Seconds for verbs that touch every message of a destination."""
 
 
+class NotQueued(ControlError):
+    """The message that was named does not wait (any more)."""
+
+
 class QueuedRecipient(msgspec.Struct, frozen=True, kw_only=True):
     """A recipient of a message that waits."""
 
@@ -195,8 +199,8 @@ def read_destination(text: str) -> str:
     return canonical(domain) if domain.startswith("[") else canonical(read_name(domain))
 
 
-def _not_queued(mid: int) -> ControlError:
-    return ControlError(f"MID {mid} is not in the queue; message tracking shows what became of it")
+def _not_queued(mid: int) -> NotQueued:
+    return NotQueued(f"MID {mid} is not in the queue; message tracking shows what became of it")
 
 
 def _done(operator: Operator, verb: str, chosen: Selected, **arguments: str) -> int:

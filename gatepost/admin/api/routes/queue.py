@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,8 +16,7 @@ from gatepost.admin.api.problems import Fault, Refused
 from gatepost.admin.api.routes.service import Done
 from gatepost.admin.api.routing import MAX_NUMBER, Body, Limit, Number, Offset, acts, reads
 from gatepost.admin.operations import queue
-from gatepost.admin.operations.queue import Count, Queue, QueuedMessage, Selected
-from gatepost.errors import ControlError
+from gatepost.admin.operations.queue import Count, NotQueued, Queue, QueuedMessage, Selected
 
 TAGS = ["Queue"]
 
@@ -76,15 +77,15 @@ def listing(
 @reads("/queue/{mid:int}", tags=TAGS)
 def show(caller: Caller, mid: Number) -> QueuedMessage:
     """One message that waits, with its recipients."""
-    _require(caller, mid)
-    return queue.show(caller.operator, mid)
+    with _queued():
+        return queue.show(caller.operator, mid)
 
 
 @reads("/queue/{mid:int}/content", "operator", tags=TAGS, media_type="message/rfc822")
 def content(caller: Caller, mid: Number, limit: Octets = 100_000) -> Response[bytes]:
     """The beginning of a message as it is stored; who reads it stands in the audit log."""
-    _require(caller, mid)
-    found = queue.content(caller.operator, mid, limit)
+    with _queued():
+        found = queue.content(caller.operator, mid, limit)
     caller.tell(f"read the content of MID {mid}")
     return Response(found.octets, media_type="message/rfc822")
 
@@ -145,12 +146,12 @@ def _end(caller: Caller, how: Literal["bounce", "delete"], data: JSONBody[Mail])
     return Recipients(recipients=number)
 
 
-def _require(caller: Caller, mid: int) -> None:
-    if caller.operator.ask("queue_show", mid=mid):
-        return
+@contextmanager
+def _queued() -> Iterator[None]:
+    """Answer 404 when the message that a request names does not wait."""
     try:
-        queue.show(caller.operator, mid)
-    except ControlError as fault:
+        yield
+    except NotQueued as fault:
         raise NotFoundException(str(fault)) from None
 
 

@@ -34,14 +34,13 @@ def certificates_in_use(config: Config) -> dict[str, str]:
 def check_certificates(config: Config, report: Report, now: datetime, in_force: Config | None = None) -> None:
     """Check every certificate; one that comes into use must be valid today, another only earns a warning."""
     used = certificates_in_use(config)
-    shown_already = certificates_in_use(in_force) if in_force else {}
+    shown_already = {name: in_force.certificates.get(name) for name in certificates_in_use(in_force)} if in_force else {}
     for name, certificate in config.certificates.items():
         chain = _read_chain(name, certificate, report)
         key = _read_key(name, certificate, report)
         if not chain:
             continue
-        is_new = name not in shown_already or in_force is None or in_force.certificates.get(name) != certificate
-        _check_dates(name, chain, report, now, used.get(name), keeps_out=is_new)
+        _check_dates(name, chain, report, now, used.get(name), keeps_out=shown_already.get(name) != certificate)
         _check_order(name, chain, report)
         _check_purpose(name, chain, report, config)
         if key is not None:

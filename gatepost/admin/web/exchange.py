@@ -57,7 +57,7 @@ def imported(desk: Desk, table: Exchange, form: Form, take: Callable[[str], Pend
     desk.tell(f"{table.title}: imported")
     for note in made.notes:
         desk.session.notices.append(note)
-    return desk.back(table.back, f"{table.title}: the table is replaced. It takes effect with Commit Changes.")
+    return desk.drafted(table.back, f"{table.title}: the table is replaced")
 
 
 def decoded(octets: bytes) -> str:

@@ -183,7 +183,7 @@ def put_authorities(desk: Desk, form: Form) -> Response[Any] | Template:
     except GatepostError as fault:
         return _authorities(desk, form, faults.by_field(fault, (), other="file"))
     desk.tell("imported certificate authorities")
-    return desk.back("/certificates/authorities", "Authorities: imported. It takes effect with Commit Changes.")
+    return desk.drafted("/certificates/authorities", "Authorities: imported")
 
 
 @post("/certificates/authorities/clear", opt=ADMINISTRATOR)
@@ -192,7 +192,7 @@ def clear_authorities(desk: Desk, form: Form) -> Response[Any]:
     """Trust the authorities of the operating system alone."""
     certificates.clear_authorities(desk.operator)
     desk.tell("removed all certificate authorities of our own")
-    return desk.back("/certificates/authorities", "Authorities: removed. It takes effect with Commit Changes.")
+    return desk.drafted("/certificates/authorities", "Authorities: removed")
 
 
 def _name(desk: Desk, form: Form) -> tuple[str, dict[str, str]]:

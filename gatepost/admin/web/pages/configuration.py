@@ -127,7 +127,7 @@ def import_document(desk: Desk, form: Form) -> Response[Any] | Template:
         return _import(desk, form, {"text": str(fault)}, [])
     desk.tell(f"imported a configuration, {len(made.changes)} changes")
     desk.session.notices += made.notes
-    return desk.back("/commit", "The draft is replaced by the document. It takes effect with Commit Changes.")
+    return desk.drafted("/commit", "The draft is replaced by the document")
 
 
 def _read_number(text: str) -> int | None:

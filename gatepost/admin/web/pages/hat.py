@@ -70,7 +70,7 @@ def set_all_hosts(desk: Desk, form: Form, listener: str) -> Response[Any] | Temp
         told = faults.by_field(fault, {"all_hosts"}, other="all_hosts")
         return _page(desk, current(desk.operator), listener, form, told)
     desk.tell(f"set the ALL row of listener {listener} to {form['all_hosts']}")
-    return desk.back(_path(listener), "The ALL row: submitted. It takes effect with Commit Changes.")
+    return desk.drafted(_path(listener), "The ALL row: submitted")
 
 
 @get("/hat/{listener:str}/export")

@@ -102,11 +102,11 @@ def add_members(desk: Desk, form: Form, listener: str, group: str) -> Response[A
 def remove_members(desk: Desk, form: Form, listener: str, group: str) -> Response[Any]:
     """Take the members that are ticked out of a large group."""
     gone = [field.removeprefix("member ") for field in form if field.startswith("member ")]
-    if gone:
-        groups.remove_members(desk.operator, listener, group, gone)
-        desk.tell(f"removed {len(gone)} members from sender group {group} of listener {listener}")
-    notice = f"{len(gone):,} removed. It takes effect with Commit Changes." if gone else "No member was ticked."
-    return desk.back(_path(listener, group), notice)
+    if not gone:
+        return desk.back(_path(listener, group), "No member was ticked.")
+    groups.remove_members(desk.operator, listener, group, gone)
+    desk.tell(f"removed {len(gone)} members from sender group {group} of listener {listener}")
+    return desk.drafted(_path(listener, group), f"{len(gone):,} removed")
 
 
 @post("/hat/{listener:str}/group/{group:str}/delete", opt=ADMINISTRATOR)

@@ -24,7 +24,6 @@ from tests.support.client import Client, insecure
 from tests.support.documents import certificate, relay
 from tests.support.judge import Sink
 from tests.support.pages import EVALUATED, FORGED, Form, Parsed, crawl, route_of
-from tests.support.process import free_port
 from tests.support.web import NAMES, PASSWORD, Served, served
 
 GOOD = "127.0.0.9"
@@ -44,11 +43,6 @@ tls = "required"
 [bounce_profiles.Slow]
 initial_wait = 600
 """
-
-
-@pytest.fixture(scope="module")
-def mail_port() -> int:
-    return free_port()
 
 
 @pytest.fixture(scope="module")

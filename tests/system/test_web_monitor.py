@@ -13,13 +13,8 @@ from gatepost.records.search import RecordSearch
 from tests.support.client import Client
 from tests.support.documents import certificate, relay
 from tests.support.judge import Sink
-from tests.support.process import free_port, run, wait_for
-from tests.support.web import NAMES, NARROW, Served, browser, served, sign_in, window
-
-
-@pytest.fixture(scope="module")
-def mail_port() -> int:
-    return free_port()
+from tests.support.process import run, wait_for
+from tests.support.web import NAMES, NARROW, Served, served, sign_in, window
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +24,6 @@ def console(tmp_path_factory: pytest.TempPathFactory, mail_port: int) -> Iterato
         with served(tmp_path_factory.mktemp("monitor"), document + certificate("mx", "mx1.example.com")) as one:
             yield one
             assert "bug at" not in one.gateway.output.read_text()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ The pages are found by following the links from the menu; each is looked at once
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,9 @@ from tests.support import showcase
 from tests.support.accessible import findings, prepare
 from tests.support.pages import crawl
 from tests.support.process import free_port
-from tests.support.web import NAMES, PASSWORD, Served, browser, served, sign_in, window
+from tests.support.web import NAMES, PASSWORD, Served, served, sign_in, window
 
 FAULTS = ("status of 404", "status of 409", "status of 422")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
 
 
 def pages(console: Served) -> list[str]:

@@ -14,15 +14,9 @@ from tests.support.dns_server import DnsServer, dns_thread
 from tests.support.documents import relay
 from tests.support.judge import Sink
 from tests.support.process import free_port
-from tests.support.web import browser, served, sign_in, window
+from tests.support.web import served, sign_in, window
 
 MUST = "530 #5.7.0 Must issue a STARTTLS command first"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
 
 
 @pytest.fixture

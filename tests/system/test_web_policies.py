@@ -15,7 +15,7 @@ from gatepost.tls.certificates import to_pkcs12
 from gatepost.tls.making import Subject, self_signed
 from tests.support.documents import certificate, relay
 from tests.support.process import free_port
-from tests.support.web import NARROW, Served, browser, served, sign_in, window
+from tests.support.web import NARROW, Served, served, sign_in, window
 
 GROUPS = "".join(
     f'\n[[listeners.InboundMail.sender_groups]]\nname = "{name}"\nsenders = {senders}\npolicy = "{policy}"\n'
@@ -30,22 +30,11 @@ PASSPHRASE = "open sesame"
 
 
 @pytest.fixture(scope="module")
-def mail_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory, mail_port: int) -> Iterator[Served]:
     document = relay(mail_port, free_port(), more='certificates = ["mx"]', policy='tls = "preferred"')
     with served(tmp_path_factory.mktemp("policies"), document + GROUPS + certificate("mx", "mx1.example.com")) as one:
         yield one
         assert "bug at" not in one.gateway.output.read_text()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
 
 
 @pytest.fixture(autouse=True)

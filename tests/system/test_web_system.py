@@ -13,16 +13,10 @@ from gatepost.admin.operations import configuration, documents, tokens
 from tests.support.client import insecure, session
 from tests.support.documents import certificate, relay
 from tests.support.judge import Sink
-from tests.support.process import free_port
-from tests.support.web import NARROW, Served, browser, served, sign_in, window
+from tests.support.web import NARROW, Served, served, sign_in, window
 
 STRING = "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256:RC4-SHA"
 SUITES = ["ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"]
-
-
-@pytest.fixture(scope="module")
-def mail_port() -> int:
-    return free_port()
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +27,6 @@ def console(tmp_path_factory: pytest.TempPathFactory, mail_port: int) -> Iterato
         with served(directory, document + certificate("mx", "mx1.example.com")) as one:
             yield one
             assert "bug at" not in one.gateway.output.read_text()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
 
 
 def negotiated(port: int) -> str:

@@ -18,8 +18,8 @@ from gatepost.config.model import MailFlowPolicy
 from tests.support.client import session
 from tests.support.documents import certificate, relay
 from tests.support.judge import Sink
-from tests.support.process import free_port, run, wait_for
-from tests.support.web import NAMES, NARROW, Served, add_users, browser, served, sign_in, window
+from tests.support.process import run, wait_for
+from tests.support.web import NAMES, NARROW, Served, add_users, served, sign_in, window
 
 GROUP = """
 [[listeners.InboundMail.sender_groups]]
@@ -32,11 +32,6 @@ ONE_TIME = re.compile(r"the first user is (\w+), the password for one use is (\S
 
 
 @pytest.fixture(scope="module")
-def mail_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory, mail_port: int) -> Iterator[Served]:
     directory = tmp_path_factory.mktemp("walks")
     with Sink() as sink:
@@ -45,12 +40,6 @@ def console(tmp_path_factory: pytest.TempPathFactory, mail_port: int) -> Iterato
             add_users(one.gateway.state)
             yield one
             assert "bug at" not in one.gateway.output.read_text()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
 
 
 def swaks(port: int, *options: str) -> tuple[int, str]:
